@@ -1,0 +1,1 @@
+//! How we talk to cameras: RTSP over TCP and UDP, probing, the read loop.

@@ -1,0 +1,1 @@
+//! Recording, index, gaps, retention, live and playback.

@@ -1,0 +1,1 @@
+//! The database: pool, two dialects, migrations, transactions, sealed columns.

@@ -1,0 +1,1 @@
+//! Cameras as things people own: settings, grants, the view log.

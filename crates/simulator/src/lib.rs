@@ -1,0 +1,1 @@
+//! Simulated cameras that speak RTSP, with scenes, a readable clock and faults.

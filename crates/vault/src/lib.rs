@@ -1,0 +1,1 @@
+//! Sealed fragments: the NJF1 format, keys, shelves and their check.

@@ -1,0 +1,1 @@
+//! Pure functions of frames: key-frame decoders and thumbnails.

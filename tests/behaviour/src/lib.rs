@@ -1,0 +1,1 @@
+//! One test binary for promises that need the whole system.

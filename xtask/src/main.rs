@@ -1,0 +1,3 @@
+//! Generated references and tidy checks.
+
+fn main() {}
