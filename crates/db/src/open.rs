@@ -52,7 +52,7 @@ impl Db {
     /// A private SQLite database in memory that goes with its last clone.
     pub async fn memory() -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("file:/nightjar-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("/nightjar-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let options = SqliteConnectOptions::new().filename(name).vfs("memdb").create_if_missing(true);
         Self::connect("sqlite::memory:", None, move |_| {
             tuned(options.clone(), Care::Normal).journal_mode(SqliteJournalMode::Memory)
