@@ -3,7 +3,7 @@
 //! Engines keep richer errors of their own and convert at their boundary. The HTTP status is chosen from [`Kind`]
 //! in one function of `api`.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// What went wrong, as far as a caller can act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,18 +40,25 @@ pub struct Error {
     kind: Kind,
     message: String,
     field: Option<&'static str>,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error of `kind` that says `message`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), field: None, source: None }
+        Self { kind, message: message.into(), field: None, retry_after: None, source: None }
     }
 
     /// Names the input field that is at fault, for the form that sent it.
     pub fn field(mut self, field: &'static str) -> Self {
         self.field = Some(field);
+        self
+    }
+
+    /// Says how long to wait before asking again (HTTP Retry-After).
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
         self
     }
 
@@ -74,6 +81,11 @@ impl Error {
     /// The input field at fault, if one is.
     pub fn at_field(&self) -> Option<&'static str> {
         self.field
+    }
+
+    /// How long to wait before asking again, where that is known.
+    pub fn wait(&self) -> Option<Duration> {
+        self.retry_after
     }
 }
 

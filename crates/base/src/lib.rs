@@ -17,6 +17,6 @@ pub use time::{Range, Time};
 pub use world::{Clock, Rng, SeededRng, SystemClock, SystemRng, TestClock, World};
 
 #[doc(hidden)]
-pub use uuid;
-#[doc(hidden)]
 pub use serde as __serde;
+#[doc(hidden)]
+pub use uuid;

@@ -1,8 +1,17 @@
 //! Time and chance as parameters, so that a test can hold them still.
 
 use crate::Time;
-use rand_chacha::{ChaCha12Rng, rand_core::{Rng as _, SeedableRng}};
-use std::{sync::{Arc, Mutex, PoisonError, atomic::{AtomicI64, Ordering}}, time::{Duration, Instant}};
+use rand_chacha::{
+    ChaCha12Rng,
+    rand_core::{Rng as _, SeedableRng},
+};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 /// Tells the time. [`Clock::now`] may jump when the machine's clock is set; [`Clock::monotonic`] never goes back.
 pub trait Clock: Send + Sync {

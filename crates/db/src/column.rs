@@ -1,6 +1,9 @@
 //! Sealing of personal columns.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hmac,
+};
 use base::{Error, Result, World};
 
 /// Seals and opens personal columns with AES-256-GCM.
@@ -8,13 +11,30 @@ use base::{Error, Result, World};
 /// A sealed value is a random 12-byte nonce, the ciphertext and its 16-byte tag. The context (`"cameras.name/" + id`)
 /// is authenticated with it, so that a value moved to another row or column does not open.
 #[derive(Clone)]
-pub struct ColumnKey(std::sync::Arc<LessSafeKey>);
+pub struct ColumnKey(std::sync::Arc<Keys>);
+
+struct Keys {
+    seal: LessSafeKey,
+    index: hmac::Key,
+}
 
 impl ColumnKey {
     /// A key from its 32 bytes.
     pub fn new(key: [u8; 32]) -> Self {
-        let key = UnboundKey::new(&AES_256_GCM, &key).expect("the key has the length of the cipher");
-        Self(LessSafeKey::new(key).into())
+        let index = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), b"nj/column-index/v1");
+        let seal = UnboundKey::new(&AES_256_GCM, &key).expect("the key has the length of the cipher");
+        let keys = Keys { seal: LessSafeKey::new(seal), index: hmac::Key::new(hmac::HMAC_SHA256, index.as_ref()) };
+        Self(keys.into())
+    }
+
+    /// The index under which a sealed value is found again: HMAC-SHA256 under a key of its own. Equal values of one
+    /// context have equal indexes; without the key an index says nothing.
+    pub fn index(&self, context: &str, plain: &[u8]) -> [u8; 32] {
+        let mut mac = hmac::Context::with_key(&self.0.index);
+        mac.update(&(context.len() as u64).to_be_bytes());
+        mac.update(context.as_bytes());
+        mac.update(plain);
+        mac.sign().as_ref().try_into().expect("HMAC-SHA256 gives 32 bytes")
     }
 
     /// Seals a value for the place that `context` names.
@@ -24,6 +44,7 @@ impl ColumnKey {
         sealed.extend_from_slice(&nonce);
         let mut body = plain.to_vec();
         self.0
+            .seal
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut body)
             .expect("a column is shorter than the cipher's limit of 64 GiB");
         sealed.append(&mut body);
@@ -37,6 +58,7 @@ impl ColumnKey {
         let mut body = body.to_vec();
         let plain = self
             .0
+            .seal
             .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(context), &mut body)
             .map_err(|_| unreadable())?
             .len();
@@ -58,6 +80,15 @@ impl ColumnKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_is_stable_for_its_key_and_place() {
+        let key = ColumnKey::new([7; 32]);
+        assert_eq!(key.index("accounts.login", b"ada"), ColumnKey::new([7; 32]).index("accounts.login", b"ada"));
+        assert_ne!(key.index("accounts.login", b"ada"), key.index("accounts.login", b"adb"));
+        assert_ne!(key.index("accounts.login", b"ada"), key.index("accounts.log", b"inada"));
+        assert_ne!(key.index("accounts.login", b"ada"), ColumnKey::new([8; 32]).index("accounts.login", b"ada"));
+    }
 
     #[test]
     fn a_sealed_column_opens_in_its_place_only_and_tells_of_each_changed_byte() {

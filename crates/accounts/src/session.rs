@@ -1,0 +1,238 @@
+//! A session: a browser in which somebody signed in.
+//!
+//! The browser holds a random 256-bit token, the table its SHA-256. A session ends 30 days after its last use and 90
+//! days after its start, whichever is first.
+
+use crate::{AccountId, Accounts, Caller, Label, Scopes, SessionId, Via, account, secret};
+use base::{Error, Result, Secret, Time};
+use db::Db;
+use sea_orm::{ExprTrait, FromQueryResult, QueryOrder, QuerySelect, entity::prelude::*, sea_query::Expr};
+use std::{collections::HashMap, time::Duration};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sessions")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub account: Uuid,
+    pub hash: Vec<u8>,
+    pub label: String,
+    pub created: i64,
+    pub last_used: i64,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(belongs_to = "account::Entity", from = "Column::Account", to = "account::Column::Id")]
+    Account,
+}
+
+impl Related<account::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Account.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+policy::personal! {
+    table sessions {
+        id: not_personal("opaque id"),
+        account: {
+            category: AccountId, subject: AccountHolder, purposes: [SignIn: Contract], source: Derived,
+            retention: Session, protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
+        },
+        hash: {
+            category: Credential, subject: AccountHolder, purposes: [SignIn: Contract], source: Derived,
+            retention: Session, protection: Hash, export: Omit("a credential"), erase: Delete, clauses: [C6_2],
+        },
+        label: {
+            category: Browser, subject: AccountHolder, purposes: [Security: LegitimateInterest], source: Device,
+            retention: Session, protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
+        },
+        created: {
+            category: Activity, subject: AccountHolder, purposes: [Security: LegitimateInterest], source: Derived,
+            retention: Session, protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
+        },
+        last_used: {
+            category: Activity, subject: AccountHolder, purposes: [Security: LegitimateInterest], source: Derived,
+            retention: Session, recipients: [Household], protection: Clear, export: Include, erase: Delete,
+            clauses: [C6_2],
+        },
+    }
+}
+
+const IDLE: Duration = Duration::from_secs(30 * 86_400);
+const ABSOLUTE: Duration = Duration::from_secs(90 * 86_400);
+/// How exactly the last use is kept; a finer grain would cost a write for each request.
+pub(crate) const GRAIN: Duration = Duration::from_secs(60);
+
+/// A session that has just begun. The token goes into the browser's cookie and is kept nowhere else.
+#[derive(Debug)]
+pub struct NewSession {
+    pub token: Secret<String>,
+    pub caller: Caller,
+    /// When the session ends even if it is used, for the cookie.
+    pub expires: Time,
+}
+
+/// A session in the list of open doors.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub id: SessionId,
+    pub label: Label,
+    pub created: Time,
+    pub last_used: Time,
+    /// When it ends unless it is used again.
+    pub expires: Time,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+impl Model {
+    fn expires(&self) -> Time {
+        let (created, last_used) = (Time::from_micros(self.created), Time::from_micros(self.last_used));
+        (created + ABSOLUTE).min(last_used + IDLE)
+    }
+}
+
+impl Accounts {
+    /// The caller behind a session token; `Unauthenticated` if it is unknown or has expired. Notes the use.
+    pub async fn session(&self, token: &Secret<String>) -> Result<Caller> {
+        self.find_session(Column::Hash.eq(secret::hash(token).to_vec())).await
+    }
+
+    pub(crate) async fn find_session(&self, which: Expr) -> Result<Caller> {
+        let found = Entity::find().filter(which).find_also_related(account::Entity).one(self.db.conn()).await;
+        let now = self.world.clock.now();
+        match found.map_err(db::error)? {
+            Some((session, Some(account))) if now < session.expires() => {
+                self.note_use(&session, now).await;
+                session_caller(&session, &account)
+            }
+            _ => Err(Error::unauthenticated("the session is unknown or has ended; sign in again")),
+        }
+    }
+
+    /// A failed note does not lock anybody out: a full disk is when the owner most needs to come in.
+    async fn note_use(&self, session: &Model, now: Time) {
+        if now.since(Time::from_micros(session.last_used)) < GRAIN {
+            return;
+        }
+        let noted = Entity::update_many()
+            .col_expr(Column::LastUsed, Expr::value(now.micros()))
+            .filter(Column::Id.eq(session.id))
+            .exec(self.db.conn())
+            .await;
+        if let Err(error) = noted {
+            tracing::warn!(error = ?db::error(error), "the use of a session was not noted");
+        }
+    }
+
+    pub(crate) async fn begin_session(
+        &self,
+        conn: &impl ConnectionTrait,
+        account: &account::Model,
+        label: Label,
+    ) -> Result<NewSession> {
+        let (token, hash) = secret::generate(&self.world);
+        let now = self.world.clock.now();
+        let row = Model {
+            id: SessionId::generate(&self.world).uuid(),
+            account: account.id,
+            hash: hash.to_vec(),
+            label: label.as_str().into(),
+            created: now.micros(),
+            last_used: now.micros(),
+        };
+        Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(conn).await.map_err(db::error)?;
+        Ok(NewSession { token, caller: session_caller(&row, account)?, expires: now + ABSOLUTE })
+    }
+
+    /// Ends the caller's session.
+    pub async fn sign_out(&self, caller: &Caller) -> Result<()> {
+        match caller.via() {
+            Via::Session(id) => self.end_session(caller, id).await,
+            _ => Err(Error::invalid("only a session can sign out; a token is revoked")),
+        }
+    }
+
+    /// The caller's open sessions, the newest first.
+    pub async fn sessions(&self, caller: &Caller) -> Result<Vec<Session>> {
+        let mine = Column::Account.eq(caller.person()?.uuid());
+        let rows = Entity::find().filter(mine).order_by_desc(Column::Id).all(self.db.conn()).await;
+        let (rows, now) = (rows.map_err(db::error)?, self.world.clock.now());
+        let open = rows.into_iter().filter(|row| now < row.expires());
+        Ok(open.map(|row| listed(row, caller)).collect())
+    }
+
+    /// Ends one of the caller's sessions.
+    pub async fn end_session(&self, caller: &Caller, id: SessionId) -> Result<()> {
+        let mine = Column::Account.eq(caller.person()?.uuid());
+        let ended = Entity::delete_by_id(id.uuid()).filter(mine).exec(self.db.conn()).await.map_err(db::error)?;
+        match ended.rows_affected {
+            0 => Err(Error::not_found("no such session")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) async fn expire_sessions(&self, now: Time) -> Result<u64> {
+        let over = Column::LastUsed.lt((now - IDLE).micros()).or(Column::Created.lt((now - ABSOLUTE).micros()));
+        let deleted = Entity::delete_many().filter(over).exec(self.db.conn()).await.map_err(db::error)?;
+        Ok(deleted.rows_affected)
+    }
+}
+
+/// Ends all sessions of the account but one.
+pub(crate) async fn end_others(conn: &impl ConnectionTrait, account: Uuid, but: Option<SessionId>) -> Result<()> {
+    let mut delete = Entity::delete_many().filter(Column::Account.eq(account));
+    if let Some(but) = but {
+        delete = delete.filter(Column::Id.ne(but.uuid()));
+    }
+    delete.exec(conn).await.map(drop).map_err(db::error)
+}
+
+/// When each of the accounts last used a session.
+pub(crate) async fn last_seen(db: &Db, accounts: &[Uuid]) -> Result<HashMap<Uuid, Time>> {
+    #[derive(FromQueryResult)]
+    struct Seen {
+        account: Uuid,
+        last: i64,
+    }
+    let rows = Entity::find()
+        .select_only()
+        .column(Column::Account)
+        .column_as(Column::LastUsed.max(), "last")
+        .filter(Column::Account.is_in(accounts.iter().copied()))
+        .group_by(Column::Account)
+        .into_model::<Seen>()
+        .all(db.conn())
+        .await
+        .map_err(db::error)?;
+    Ok(rows.into_iter().map(|seen| (seen.account, Time::from_micros(seen.last))).collect())
+}
+
+fn session_caller(session: &Model, account: &account::Model) -> Result<Caller> {
+    Caller::member(account, Via::Session(session.id.into()), Scopes::ALL, Label::stored(session.label.clone()))
+}
+
+fn listed(row: Model, caller: &Caller) -> Session {
+    let id = row.id.into();
+    Session {
+        id,
+        created: Time::from_micros(row.created),
+        last_used: Time::from_micros(row.last_used),
+        expires: row.expires(),
+        current: caller.via() == Via::Session(id),
+        label: Label::stored(row.label),
+    }
+}
+
+impl Accounts {
+    /// The account of that id begins a session without a credential: the demo's way in, for a browser on this machine.
+    pub async fn begin_demo_session(&self, account: AccountId, label: Label) -> Result<NewSession> {
+        let row = account::Entity::find_by_id(account.uuid()).one(self.db.conn()).await.map_err(db::error)?;
+        let row = row.ok_or_else(|| Error::not_found("no such account"))?;
+        self.begin_session(self.db.conn(), &row, label).await
+    }
+}

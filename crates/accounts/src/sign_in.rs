@@ -1,0 +1,66 @@
+//! Signing in with a user name and a password, and changing the password.
+
+use crate::{Accounts, Caller, Label, NewSession, account, credential, session};
+use base::{Error, Result, Secret};
+use sea_orm::entity::prelude::*;
+use std::net::IpAddr;
+
+impl Accounts {
+    /// Begins a session. An unknown user name, an account without a password and a wrong password get the same answer
+    /// after the same work. Attempts are limited per user name and per address (a whole /64 of IPv6 counts as one).
+    pub async fn sign_in(
+        &self,
+        login: &str,
+        password: &Secret<String>,
+        address: IpAddr,
+        label: Label,
+    ) -> Result<NewSession> {
+        self.per_address.spend(network(address), self.world.clock.monotonic())?;
+        // What cannot be a user name has no account, and shares one limit.
+        let login = account::name(login, "login").unwrap_or_default();
+        let index = self.login_index(&login).await?;
+        let account = self.checked(index, password).await?;
+        let account = account.ok_or_else(|| Error::unauthenticated("wrong user name or password"))?;
+        self.begin_session(self.db.conn(), &account, label).await
+    }
+
+    /// Sets a new password and ends the account's other sessions.
+    pub async fn change_password(&self, caller: &Caller, old: &Secret<String>, new: &Secret<String>) -> Result<()> {
+        let (account, current) = self.signed_in(caller).await?;
+        credential::check(new, self.login_of(&account).await?.open())?;
+        if self.checked(account.index()?, old).await?.is_none_or(|found| found.id != account.id) {
+            return Err(Error::denied("the old password is wrong").field("old_password"));
+        }
+        let hash = self.passwords.hash(new).await?;
+        let key = self.keys.of(account.household.into()).await?;
+        let tx = self.db.begin().await?;
+        credential::set(&tx, &account, &hash, &key, &self.world).await?;
+        session::end_others(&tx, account.id, Some(current)).await?;
+        tx.commit().await.map_err(db::error)
+    }
+
+    /// The account with this login index, if the password is its own. Counts against the limit of the user name until
+    /// the password is right.
+    async fn checked(&self, index: [u8; 32], password: &Secret<String>) -> Result<Option<account::Model>> {
+        self.per_login.spend(index, self.world.clock.monotonic())?;
+        let account = account::Entity::find().filter(account::Column::LoginIndex.eq(index.to_vec()));
+        let account = account.one(self.db.conn()).await.map_err(db::error)?;
+        let hash = match &account {
+            Some(account) => credential::get(&self.db, account, &self.keys.of(account.household.into()).await?).await?,
+            None => None,
+        };
+        if !self.passwords.matches(password, hash).await? {
+            return Ok(None);
+        }
+        self.per_login.forgive(index);
+        Ok(account)
+    }
+}
+
+/// The part of an address that one customer of a provider holds.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+        v4 => v4,
+    }
+}
