@@ -1,7 +1,7 @@
 //! Appends sealed fragments to one object. Synchronous: it belongs to a writer thread.
 
 use crate::{
-    Error, EpochKey,
+    EpochKey, Error,
     format::{self, Header, Tag},
     shelf::{Object, ObjectName},
 };
