@@ -1,1 +1,89 @@
-//! Cameras as things people own: settings, grants, the view log.
+//! Cameras as things people own: their settings, who may watch them, and who did.
+//!
+//! [`Devices`] is the door. Recorders follow [`Devices::changes`]; whoever shows a picture or plays a sound first gets
+//! a [`grant::ViewTicket`], which is built by writing the view log.
+
+mod address;
+mod camera;
+mod change;
+pub mod grant;
+pub mod import;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use camera::{Area, Camera, Edit, MOST_DAYS, Mode, Settings, Stream, Target, Transport};
+pub use change::Change;
+pub use schema::migrations;
+
+use accounts::{Accounts, ColumnKeys};
+use base::{Result, Shutdown, World};
+use db::Db;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+base::id!(
+    /// A camera.
+    CameraId
+);
+
+/// The data map of this context's tables.
+pub const DATA_MAP: &[policy::Table] = &[camera::MAP, change::MAP, grant::MAP];
+
+/// Cameras, their settings and the view log. Cheap to clone.
+#[derive(Clone)]
+pub struct Devices {
+    db: Db,
+    world: World,
+    keys: ColumnKeys,
+    accounts: Accounts,
+    changed: Arc<watch::Sender<u64>>,
+    open_views: Arc<grant::OpenViews>,
+}
+
+/// How often extended view-log rows that nobody asked for again are written.
+const FLUSH: Duration = Duration::from_secs(5);
+/// How often rows past their retention are looked for.
+const EXPIRE: Duration = Duration::from_secs(3600);
+
+impl Devices {
+    /// The cameras in `db`, which is migrated. `keys` finds the keys of sealed columns.
+    pub fn new(db: Db, world: World, keys: ColumnKeys, accounts: Accounts) -> Self {
+        Self { db, world, keys, accounts, changed: Arc::new(watch::Sender::new(0)), open_views: Default::default() }
+    }
+
+    /// Changes whenever a camera was added, edited or removed; the value counts the changes. Whoever follows it reads
+    /// [`Devices::all`] again.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Tells the recorders at once, so that switching off takes effect at once.
+    fn announce(&self) {
+        if policy::enforce!(C1_2_8) {
+            self.changed.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Writes what the view log holds in memory, and deletes what is past its retention, until the shutdown begins.
+    pub async fn keep_logs(&self, shutdown: Shutdown) {
+        let mut flush = tokio::time::interval(FLUSH);
+        let mut expire = tokio::time::interval(EXPIRE);
+        while !shutdown.has_begun() {
+            let done = tokio::select! {
+                _ = shutdown.begun() => self.flush_views().await,
+                _ = flush.tick() => self.flush_views().await,
+                _ = expire.tick() => self.expire().await.map(drop),
+            };
+            if let Err(error) = done {
+                tracing::error!(?error, "the view log is behind");
+            }
+        }
+    }
+
+    /// Deletes rows of the logs that are past their retention. Says how many.
+    pub async fn expire(&self) -> Result<u64> {
+        let now = self.world.clock.now();
+        Ok(self.expire_views(now).await? + self.expire_changes(now).await?)
+    }
+}
