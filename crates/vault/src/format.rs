@@ -246,3 +246,6 @@ pub fn pieces<'a>(header: &'a [u8; HEADER_LEN], sealed: &'a [u8], tags: &'a [Tag
     }
     pieces
 }
+
+#[cfg(test)]
+mod tests;
