@@ -208,7 +208,7 @@ mod tests {
         let ntp = 0x0102_0304_0506_0708;
         receiver.sender_report(&SenderReport { ssrc: 1, ntp, rtp: 0, packets: 0, octets: 0 }, Duration::from_secs(1));
         let report = receiver.report(Duration::from_millis(1500)).unwrap();
-        assert_eq!((report.fraction_lost, report.lost, report.highest), (256 / 5, 1, 4));
+        assert_eq!((report.fraction_lost, report.lost, report.highest), (51, 1, 4));
         assert_eq!((report.last_report, report.delay), (0x0304_0506, 32768));
         receiver.packet(1, 5);
         assert_eq!(receiver.report(Duration::from_secs(2)).unwrap().fraction_lost, 0);
