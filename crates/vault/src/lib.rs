@@ -16,3 +16,6 @@ pub use keystore::{DATA_MAP, Epoch, EpochId, EpochKey, KeyDestroyed, Owner, Reas
 pub use shelf::{Disk, Memory, Object, ObjectName, Shelf, Space};
 pub use vault::{FragmentAt, Purpose, Scan, Tail, Vault};
 pub use writer::{FileWriter, FragmentMeta, Placed};
+
+#[cfg(test)]
+mod tests;
