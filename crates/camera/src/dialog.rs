@@ -71,7 +71,12 @@ impl Dialog {
 
     /// Takes the session and its time-out from an answer to SETUP.
     pub fn set_up(&mut self, headers: &Headers) -> Result<(), Error> {
-        let header = headers.get("Session").ok_or_else(|| self.broken("no session was given"))?;
+        let header = match headers.get("Session") {
+            Some(header) => header,
+            // Some cameras name it only once.
+            None if self.session.is_some() => return Ok(()),
+            None => return Err(self.broken("no session was given")),
+        };
         let mut parts = header.split(';').map(str::trim);
         let id = parts.next().unwrap_or_default();
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -40,47 +40,44 @@ pub async fn probe(target: &Target, allow: &Allow, world: &World) -> Result<Prob
     let audio = session.audio_params().cloned();
     let (answer, answered) = oneshot::channel();
     let pump = Pump::start(1, TICK, world.clone())?;
-    let look = Look { answer: Some(answer), audio: session.has(Track::Audio), ..Look::default() };
-    let handle = pump.attach(session, Box::new(look));
+    let handle = pump.attach(session, Box::new(Look { answer: Some(answer), ..Look::default() }));
     let seen = timeout(FIRST_PICTURE, answered).await;
     handle.stop();
     // The pump waits for the farewell, which must not hold up this executor.
     drop(tokio::task::spawn_blocking(move || drop(pump)));
     let seen = seen.map_err(|_| Error::Timeout { step: "the first picture", limit: FIRST_PICTURE })?;
-    let (video, heard) = seen.unwrap_or(Err(Error::Closed))?;
-    Ok(Probe { video, audio: heard.or(audio), skipped, server })
+    Ok(Probe { video: seen.unwrap_or(Err(Error::Closed))?, audio, skipped, server })
 }
 
-type Seen = Result<(VideoParams, Option<AudioParams>), Error>;
+type Seen = Result<VideoParams, Error>;
 
 /// Watches until the parameters and the rate of pictures are known.
 #[derive(Default)]
 struct Look {
     answer: Option<oneshot::Sender<Seen>>,
     buffer: Vec<u8>,
-    audio: bool,
-    heard: Option<AudioParams>,
-    /// Timestamps of pictures, in ticks.
-    timestamps: Vec<i64>,
+    pictures: u32,
+    /// Earliest and latest timestamp, in ticks.
+    span: Option<(i64, i64)>,
 }
 
 impl Look {
     fn picture(&mut self, timestamp: i64, depacketizer: &Depacketizer) {
-        self.timestamps.push(timestamp);
+        let (first, last) = self.span.unwrap_or((timestamp, timestamp));
+        self.span = Some((first.min(timestamp), last.max(timestamp)));
+        self.pictures += 1;
         let Some(params) = depacketizer.video_params() else { return };
-        let measured = self.measured(depacketizer.clock_rate());
-        let audio_is_known = !self.audio || self.heard.is_some();
-        if measured.is_some() || (params.fps.is_some() && audio_is_known) {
-            let fps = params.fps.or(measured);
-            self.tell(Ok((VideoParams { fps, ..params.clone() }, self.heard.clone())));
+        let fps = params.fps.or_else(|| self.measured(depacketizer.clock_rate()));
+        if fps.is_some() {
+            self.tell(Ok(VideoParams { fps, ..params.clone() }));
         }
     }
 
     /// Pictures a second, once enough of them were seen.
     fn measured(&self, clock_rate: u32) -> Option<f32> {
-        let (first, last) = (self.timestamps.iter().min()?, self.timestamps.iter().max()?);
-        let seconds = (last - first) as f64 / f64::from(clock_rate.max(1));
-        (seconds >= MEASURED.as_secs_f64()).then(|| ((self.timestamps.len() - 1) as f64 / seconds) as f32)
+        let (first, last) = self.span?;
+        let seconds = (last - first) as f32 / clock_rate as f32;
+        (seconds >= MEASURED.as_secs_f32()).then(|| (self.pictures - 1) as f32 / seconds)
     }
 
     fn tell(&mut self, seen: Seen) {
@@ -97,9 +94,8 @@ impl Sink for Look {
 
     fn unit(&mut self, track: Track, unit: &Unit, depacketizer: &Depacketizer, _: Time) {
         self.buffer.truncate(self.buffer.len() - unit.len);
-        match track {
-            Track::Video => self.picture(unit.timestamp, depacketizer),
-            Track::Audio => self.heard = depacketizer.audio_params().cloned(),
+        if track == Track::Video {
+            self.picture(unit.timestamp, depacketizer);
         }
     }
 

@@ -46,7 +46,7 @@ async fn a_watched_camera_is_read_at_once_and_another_on_the_tick() {
     let pump = pump(1000);
     let camera = Scripted::playing(steadily);
     let (handle, watch) = attach(&pump, &camera).await;
-    watch.wait(Duration::from_secs(4), "a tick of pictures", |kept| kept.video.len() > 30);
+    watch.wait(Duration::from_secs(4), "two ticks of pictures", |kept| kept.video.len() > 60);
     assert!(longest_pause(&watch) > Duration::from_millis(500), "unwatched, it is read on the tick");
     handle.set_watched(true);
     thread::sleep(Duration::from_millis(300));

@@ -168,13 +168,13 @@ pub fn orderly(request: &str) -> String {
     }
 }
 
-/// A picture in one interleaved packet: a key frame of `size` bytes, 15 a second.
+/// A picture in one interleaved packet: a key frame with `size` bytes after its header, 15 a second.
 pub fn picture(number: u32, size: usize) -> Vec<u8> {
     let mut packet = vec![0x80, 0x80 | 96];
     packet.extend_from_slice(&(number as u16).to_be_bytes());
     packet.extend_from_slice(&(number * 6000).to_be_bytes());
-    packet.extend_from_slice(&[0, 0, 0, 7, 0x65]);
-    packet.resize(packet.len() + size, 0x5a);
+    packet.extend_from_slice(&[0, 0, 0, 7, 0x65, 0x88]);
+    packet.resize(12 + 1 + size, 0x5a);
     let mut frame = vec![b'$', 0];
     frame.extend_from_slice(&(packet.len() as u16).to_be_bytes());
     frame.extend_from_slice(&packet);
