@@ -205,9 +205,9 @@ pub(crate) async fn set(
 }
 
 /// The hash of the account's password, if it has one.
-pub(crate) async fn get(db: &Db, account: &account::Model, key: &db::ColumnKey) -> Result<Option<String>> {
-    let row = Entity::find_by_id(account.id).one(db.conn()).await.map_err(db::error)?;
-    row.map(|row| key.open_text(&place(account.id), &row.password)).transpose()
+pub(crate) async fn get(db: &Db, account: Uuid, key: &db::ColumnKey) -> Result<Option<String>> {
+    let row = Entity::find_by_id(account).one(db.conn()).await.map_err(db::error)?;
+    row.map(|row| key.open_text(&place(account), &row.password)).transpose()
 }
 
 /// Those of the accounts that have a password.

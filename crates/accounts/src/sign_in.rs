@@ -45,10 +45,9 @@ impl Accounts {
         self.per_login.spend(index, self.world.clock.monotonic())?;
         let account = account::Entity::find().filter(account::Column::LoginIndex.eq(index.to_vec()));
         let account = account.one(self.db.conn()).await.map_err(db::error)?;
-        let hash = match &account {
-            Some(account) => credential::get(&self.db, account, &self.keys.of(account.household.into()).await?).await?,
-            None => None,
-        };
+        // Without an account the same is looked up for nobody.
+        let (id, household) = account.as_ref().map_or_else(Default::default, |found| (found.id, found.household));
+        let hash = credential::get(&self.db, id, &self.keys.of(household.into()).await?).await?;
         if !self.passwords.matches(password, hash).await? {
             return Ok(None);
         }

@@ -330,8 +330,7 @@ impl Edit {
             .into_iter()
             .flatten()
             .any(|url| address::parse(url.expose(), "url").is_ok_and(|address| address.username.is_some()));
-        let forget = brings_user && self.username.is_none() && self.password.is_none();
-        let kept = |old: Option<Secret<String>>| old.filter(|_| !forget);
+        let kept = |old: Option<Secret<String>>| old.filter(|_| !brings_user);
         Settings {
             name: self.name.unwrap_or(old.name),
             url: self.url.unwrap_or(old.url),
@@ -356,7 +355,8 @@ pub struct Camera {
     pub id: CameraId,
     pub household: HouseholdId,
     pub name: Pii<String>,
-    /// Without credentials. For the owner's eyes: some cameras carry secrets in the path.
+    /// Without credentials. Who may not change the camera sees only its host, here and in `sub_url`, and no user: some
+    /// cameras carry secrets in the path.
     pub url: Pii<String>,
     pub sub_url: Option<Pii<String>>,
     pub username: Option<Pii<String>>,
@@ -387,6 +387,16 @@ impl Camera {
         }
     }
 
+    /// The camera as this caller may see it.
+    fn seen_by(mut self, caller: &Caller) -> Self {
+        if !caller.scopes().has(Scope::CamerasWrite) {
+            self.url = host_only(&self.url);
+            self.sub_url = self.sub_url.as_ref().map(host_only);
+            self.username = None;
+        }
+        self
+    }
+
     fn new(row: &Model, settings: Settings) -> Self {
         let shown = |secret: Option<Secret<String>>| secret.map(|secret| Pii::new(secret.expose().clone()));
         Self {
@@ -409,6 +419,10 @@ impl Camera {
             changed: Time::from_micros(row.changed),
         }
     }
+}
+
+fn host_only(url: &Pii<String>) -> Pii<String> {
+    Pii::new(format!("rtsp://{}", address::host(url.open())))
 }
 
 /// What it takes to connect to a stream.
@@ -513,14 +527,14 @@ impl Devices {
         caller.require(Scope::CamerasRead)?;
         let rows = self.rows(self.db.conn(), caller).await?;
         let key = self.keys.of(caller.household()).await?;
-        rows.iter().map(|row| opened(row, &key)).collect()
+        rows.iter().map(|row| Ok(opened(row, &key)?.seen_by(caller))).collect()
     }
 
     /// One camera of the household.
     pub async fn camera(&self, caller: &Caller, id: CameraId) -> Result<Camera> {
         caller.require(Scope::CamerasRead)?;
         let row = self.row(self.db.conn(), caller, id).await?;
-        opened(&row, &self.keys.of(caller.household()).await?)
+        Ok(opened(&row, &self.keys.of(caller.household()).await?)?.seen_by(caller))
     }
 
     /// Adds a camera. Nothing is recorded unless the settings say so.

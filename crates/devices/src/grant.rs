@@ -274,6 +274,12 @@ type Slot = Arc<tokio::sync::Mutex<Vec<Open>>>;
 #[derive(Default)]
 pub(crate) struct OpenViews(Mutex<HashMap<Key, Slot>>);
 
+impl std::fmt::Debug for OpenViews {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} open", self.slots().len())
+    }
+}
+
 impl OpenViews {
     fn slot(&self, key: &Key) -> Slot {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);

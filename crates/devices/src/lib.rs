@@ -69,14 +69,17 @@ impl Devices {
     pub async fn keep_logs(&self, shutdown: Shutdown) {
         let mut flush = tokio::time::interval(FLUSH);
         let mut expire = tokio::time::interval(EXPIRE);
-        while !shutdown.has_begun() {
-            let done = tokio::select! {
-                _ = shutdown.begun() => self.flush_views().await,
-                _ = flush.tick() => self.flush_views().await,
-                _ = expire.tick() => self.expire().await.map(drop),
+        loop {
+            let (over, done) = tokio::select! {
+                _ = shutdown.begun() => (true, self.flush_views().await),
+                _ = flush.tick() => (false, self.flush_views().await),
+                _ = expire.tick() => (false, self.expire().await.map(drop)),
             };
             if let Err(error) = done {
                 tracing::error!(?error, "the view log is behind");
+            }
+            if over {
+                return;
             }
         }
     }
