@@ -1,9 +1,47 @@
 //! HLS media playlists (RFC 8216) from the index.
 
 use crate::Entry;
+use std::{fmt::Write as _, time::Duration};
+
+/// A longer pause between two fragments is a discontinuity.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A playlist of fMP4 segments, one an entry. `map` names the initialisation segment of a description, `segment` the
 /// fragment of an index. `ended` says that nothing will be added.
-pub fn playlist(_entries: &[Entry], _map: impl Fn(u32) -> String, _segment: impl Fn(usize) -> String, _ended: bool) -> String {
-    unimplemented!()
+pub fn playlist(
+    entries: &[Entry],
+    map: impl Fn(u32) -> String,
+    segment: impl Fn(usize) -> String,
+    ended: bool,
+) -> String {
+    let longest = entries.iter().map(|entry| entry.duration.as_secs_f64().round() as u64).max().unwrap_or(0).max(1);
+    let kind = if ended { "#EXT-X-PLAYLIST-TYPE:VOD\n" } else { "" };
+    let mut text =
+        format!("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{longest}\n#EXT-X-MEDIA-SEQUENCE:0\n{kind}");
+    let mut before: Option<&Entry> = None;
+    for (index, entry) in entries.iter().enumerate() {
+        let new_map = before.is_none_or(|before| before.description != entry.description);
+        let seam = before.is_some_and(|before| new_map || !follows(before, entry));
+        if seam {
+            text += "#EXT-X-DISCONTINUITY\n";
+        }
+        if new_map {
+            let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", map(entry.description));
+        }
+        if seam || before.is_none() {
+            let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", entry.time);
+        }
+        let _ = writeln!(text, "#EXTINF:{:.5},\n{}", entry.duration.as_secs_f64(), segment(index));
+        before = Some(entry);
+    }
+    if ended {
+        text += "#EXT-X-ENDLIST\n";
+    }
+    text
+}
+
+/// Whether the fragment comes right after the one before.
+fn follows(before: &Entry, entry: &Entry) -> bool {
+    let apart = entry.time.micros_from(before.time + before.duration);
+    apart.unsigned_abs() <= PAUSE.as_micros() as u64
 }

@@ -12,6 +12,8 @@ pub mod h264;
 pub mod h265;
 pub mod hls;
 pub mod interleaved;
+mod moof;
+mod moov;
 pub mod mp4;
 pub mod nal;
 pub mod opus;
@@ -62,6 +64,8 @@ pub struct Entry {
     pub description: u32,
     /// The origin given to [`fragment::Builder::finish`]: the time of the first fragment of its recording file.
     pub origin: Time,
+    /// Whether its first picture is a key; one that only continues a long group of pictures has none.
+    pub key: bool,
 }
 
 /// What is wrong with bytes that somebody sent. Holds nothing of their content.

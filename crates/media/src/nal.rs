@@ -54,17 +54,17 @@ pub fn to_annex_b(sample: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The NAL unit's payload without emulation prevention bytes (00 00 03 becomes 00 00).
+/// The NAL unit without emulation prevention bytes (00 00 03 becomes 00 00), H.264 7.3.1.
 pub fn unescape(nal: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(nal.len());
+    let mut zeros = 0;
     for &byte in nal {
-        if byte == 3 && out.ends_with(&[0, 0]) && !std::mem::take(&mut false) {
-            // The two zeros are spent: a marker keeps 00 00 03 00 00 03 right.
-            out.push(3);
-            out.pop();
-        } else {
-            out.push(byte);
+        if byte == 3 && zeros >= 2 {
+            zeros = 0;
+            continue;
         }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        out.push(byte);
     }
     out
 }
@@ -75,4 +75,37 @@ pub fn is_key(codec: VideoCodec, sample: &[u8]) -> bool {
         VideoCodec::H264 => crate::h264::is_key(nal),
         VideoCodec::H265 => crate::h265::is_key(nal),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_codes_of_both_lengths_split_and_a_bare_nal_comes_back_whole() {
+        let stream = [0, 0, 0, 1, 7, 8, 0, 0, 1, 9, 0, 0, 0, 1, 5, 0, 0, 3, 1];
+        let nals: Vec<_> = annex_b(&stream).collect();
+        assert_eq!(nals, [&[7, 8][..], &[9], &[5, 0, 0, 3, 1]]);
+        assert_eq!(annex_b(&[5, 6]).collect::<Vec<_>>(), [&[5, 6]]);
+        assert_eq!(annex_b(&[0, 0, 1]).count(), 0);
+    }
+
+    #[test]
+    fn lengths_and_start_codes_carry_the_same_nals() {
+        let mut sample = Vec::new();
+        push_prefixed(&[0x67, 1], &mut sample);
+        push_prefixed(&[0x65, 2, 3], &mut sample);
+        let mut stream = Vec::new();
+        to_annex_b(&sample, &mut stream);
+        assert!(annex_b(&stream).eq(prefixed(&sample)));
+        assert!(is_key(VideoCodec::H264, &sample));
+        sample.truncate(sample.len() - 1);
+        assert_eq!(prefixed(&sample).count(), 1, "a length that does not fit ends the sample");
+    }
+
+    #[test]
+    fn emulation_prevention_is_undone_once() {
+        assert_eq!(unescape(&[0, 0, 3, 0, 0, 3, 1, 3]), [0, 0, 0, 0, 1, 3]);
+        assert_eq!(unescape(&[0, 0, 3, 3]), [0, 0, 3]);
+    }
 }

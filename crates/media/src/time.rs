@@ -1,39 +1,283 @@
 //! Time discipline: a camera's RTP clock, kept to our UTC.
+//!
+//! Between two pictures the camera's clock counts; over seconds ours does. When pictures arrive is known only to the
+//! tick at which sockets are drained, and networks delay, so only the least delayed arrival of each two seconds counts.
 
 use crate::rtcp::SenderReport;
 use base::Time;
 use std::time::Duration;
 
+/// Against prediction by more than this: the camera's clock jumped.
+const JUMP: i64 = 2_000_000;
+
+/// Presentation times step back by at most this (B-frames); more is a jump.
+const REORDER: i64 = 1_000_000;
+
+/// How long arrivals are watched before the clock is corrected.
+const WINDOW: Duration = Duration::from_secs(2);
+
+/// Lateness beyond this says nothing about drift.
+const FAR: i64 = 100_000;
+
+/// Drift that is believed, in millionths.
+const MAX_DRIFT: i64 = 50_000;
+
+/// Reports of two tracks that are farther apart than this are not of one clock.
+const MAX_REPORT_DISTANCE: i64 = 60_000_000;
+
+/// A sender report may move a track against arrival by at most this.
+const MAX_ALIGNMENT: i64 = 1_000_000;
+
 /// The time of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mapped {
     pub time: Time,
-    /// Whether the camera's clock jumped here: a new run starts with this unit.
+    /// Whether a clock jumped here: a new run starts with this unit.
     pub jump: bool,
 }
 
 /// Maps the extended RTP timestamps of one track to UTC.
-pub struct Discipline;
+pub struct Discipline {
+    clock_rate: i64,
+    anchor: Option<Anchor>,
+    /// Microseconds added to what the camera's clock says.
+    correction: i64,
+    /// What the correction still lacks.
+    lacking: i64,
+    /// How much faster our clock is, in millionths.
+    drift: i64,
+    /// Sender reports put this track where it is, not arrivals.
+    aligned: bool,
+    report: Option<(u64, i64)>,
+}
+
+/// Where the present run began, and what was seen of it.
+struct Anchor {
+    timestamp: i64,
+    time: Time,
+    newest: i64,
+    window_start: Time,
+    /// The least lateness in the window.
+    least: i64,
+}
 
 impl Discipline {
     /// For timestamps of `clock_rate` ticks a second.
-    pub fn new(_clock_rate: u32) -> Self {
-        unimplemented!()
+    pub fn new(clock_rate: u32) -> Self {
+        let clock_rate = i64::from(clock_rate.max(1));
+        Self { clock_rate, anchor: None, correction: 0, lacking: 0, drift: 0, aligned: false, report: None }
     }
 
-    /// The time of a unit that arrived at most `tick` before `arrival`. Presentation timestamps may step back as
-    /// B-frames do.
-    pub fn map(&mut self, _timestamp: i64, _arrival: Time, _tick: Duration) -> Mapped {
-        unimplemented!()
+    /// The time of a unit that arrived at `arrival` or up to a `tick` before. Presentation timestamps may step back
+    /// as B-frames do. A jump is a step of more than 2 s against prediction, or backwards by more than 1 s.
+    pub fn map(&mut self, timestamp: i64, arrival: Time, tick: Duration) -> Mapped {
+        let Some(newest) = self.anchor.as_ref().map(|anchor| anchor.newest) else {
+            return self.start(timestamp, arrival, false);
+        };
+        let step = self.micros(timestamp.saturating_sub(newest));
+        self.slew(step);
+        let time = self.predict(timestamp);
+        let late = arrival.micros_from(time);
+        let tick = tick.as_micros() as i64;
+        if step < -REORDER || late < -JUMP - tick || self.observe(late, arrival, tick) {
+            return self.start(timestamp, self.resume_at(arrival, tick), true);
+        }
+        if let Some(anchor) = &mut self.anchor {
+            anchor.newest = anchor.newest.max(timestamp);
+        }
+        Mapped { time, jump: false }
     }
 
-    /// Takes a sender report of this track; `timestamp` is its RTP time, extended.
-    pub fn sender_report(&mut self, _report: &SenderReport, _timestamp: i64) {
-        unimplemented!()
+    /// Takes a sender report of this track; `timestamp` is its RTP time, extended. Only differences of its NTP time
+    /// are ever used.
+    pub fn sender_report(&mut self, report: &SenderReport, timestamp: i64) {
+        self.report = Some((report.ntp, timestamp));
     }
 
-    /// Moves this track (audio) to where the sender reports put it relative to `other` (video); slowly.
-    pub fn align(&mut self, _other: &Discipline) {
-        unimplemented!()
+    /// Moves this track (audio) slowly to where the sender reports put it relative to `other` (video). Reports that
+    /// contradict arrival by more than a second are not believed.
+    pub fn align(&mut self, other: &Discipline) {
+        self.aligned = match self.misalignment(other) {
+            Some(error) if error.abs() <= MAX_ALIGNMENT => {
+                self.lacking = error;
+                true
+            }
+            _ => false,
+        };
+    }
+
+    fn misalignment(&self, other: &Discipline) -> Option<i64> {
+        let ((ntp, timestamp), (other_ntp, other_timestamp)) = (self.report?, other.report?);
+        self.anchor.as_ref().and(other.anchor.as_ref())?;
+        let apart = ((i128::from(ntp) - i128::from(other_ntp)) * 1_000_000) >> 32;
+        let apart = i64::try_from(apart).ok().filter(|apart| apart.abs() <= MAX_REPORT_DISTANCE)?;
+        let wanted = other.predict(other_timestamp).micros().checked_add(apart)?;
+        wanted.checked_sub(self.predict(timestamp).micros())
+    }
+
+    fn start(&mut self, timestamp: i64, time: Time, jump: bool) -> Mapped {
+        self.anchor = Some(Anchor { timestamp, time, newest: timestamp, window_start: time, least: i64::MAX });
+        (self.correction, self.lacking, self.drift) = (0, 0, 0);
+        (self.aligned, self.report) = (false, None);
+        Mapped { time, jump }
+    }
+
+    /// After a jump: the arrival, but not before what has been told, unless our own clock stepped back.
+    fn resume_at(&self, arrival: Time, tick: i64) -> Time {
+        let told = self.anchor.as_ref().map_or(arrival, |anchor| self.predict(anchor.newest));
+        if told.micros_from(arrival) > JUMP + tick { arrival } else { arrival.max(told + Duration::from_millis(1)) }
+    }
+
+    fn micros(&self, ticks: i64) -> i64 {
+        let micros = i128::from(ticks) * 1_000_000 / i128::from(self.clock_rate);
+        micros.clamp(i128::from(i64::MIN / 4), i128::from(i64::MAX / 4)) as i64
+    }
+
+    fn predict(&self, timestamp: i64) -> Time {
+        let Some(anchor) = &self.anchor else { return Time::default() };
+        let micros = self.micros(timestamp.saturating_sub(anchor.timestamp));
+        Time::from_micros(anchor.time.micros().saturating_add(micros).saturating_add(self.correction))
+    }
+
+    /// Moves the correction over the time that passed: by the drift, and by what is lacking, at most five per cent.
+    fn slew(&mut self, step: i64) {
+        let step = step.clamp(0, JUMP);
+        let part = (self.lacking * step / WINDOW.as_micros() as i64).clamp(-step / 20, step / 20);
+        self.lacking -= part;
+        self.correction += part + self.drift * step / 1_000_000;
+    }
+
+    /// Watches how late units are; at the end of a window corrects, or tells that the clock has fallen behind.
+    fn observe(&mut self, late: i64, arrival: Time, tick: i64) -> bool {
+        let Some(anchor) = &mut self.anchor else { return false };
+        anchor.least = anchor.least.min(late);
+        if arrival.since(anchor.window_start) < WINDOW {
+            return false;
+        }
+        let least = anchor.least;
+        (anchor.window_start, anchor.least) = (arrival, i64::MAX);
+        if least <= JUMP && !self.aligned {
+            // A proportional and an integral part, well damped.
+            self.lacking = least / 2;
+            let seconds = WINDOW.as_secs() as i64;
+            self.drift = (self.drift + least.clamp(-FAR, FAR) / 16 / seconds).clamp(-MAX_DRIFT, MAX_DRIFT);
+        }
+        least > JUMP
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: i64 = 1_800_000_000_000_000;
+    const TICK: Duration = Duration::from_millis(200);
+
+    fn at(micros: i64) -> Time {
+        Time::from_micros(START + micros)
+    }
+
+    /// When a socket that is drained every 200 ms shows what arrived at `micros`.
+    fn drained(micros: i64) -> Time {
+        at((micros + 199_999) / 200_000 * 200_000)
+    }
+
+    /// Maps 15 pictures a second whose camera's clock runs `ppm` too fast; the errors in microseconds.
+    fn errors(ppm: i64, seconds: i64) -> Vec<i64> {
+        let mut discipline = Discipline::new(90_000);
+        let frames = (0..seconds * 15).map(|frame| {
+            let real = frame * 1_000_000 / 15;
+            let camera = real + real * ppm / 1_000_000;
+            let mapped = discipline.map(camera * 9 / 100, drained(real), TICK);
+            assert!(!mapped.jump, "picture {frame}");
+            mapped.time.micros() - START - real
+        });
+        frames.collect()
+    }
+
+    #[test]
+    fn drift_is_slewed_and_times_stay_within_a_tick() {
+        for ppm in [-20_000, -500, 0, 500, 20_000] {
+            let errors = errors(ppm, 600);
+            let worst = errors[900..].iter().map(|error| error.abs()).max().unwrap();
+            assert!(worst < 200_000, "{ppm} ppm: {worst} µs");
+            let steps = errors.windows(2).map(|pair| (pair[1] - pair[0]).abs()).max().unwrap();
+            assert!(steps < 6_000, "{ppm} ppm: a step of {steps} µs between pictures");
+        }
+    }
+
+    #[test]
+    fn jumps_start_a_new_run_and_b_frames_do_not() {
+        let mut discipline = Discipline::new(90_000);
+        let mut arrival = 0;
+        let mut map = |timestamp: i64| {
+            arrival += 66_667;
+            discipline.map(timestamp, at(arrival), Duration::ZERO).jump
+        };
+        let reordered = [0, 24_000, 12_000, 6_000, 18_000, 48_000, 36_000, 30_000, 42_000];
+        assert!(reordered.iter().all(|&timestamp| !map(timestamp)));
+        assert!(map(48_000 + 10 * 90_000), "ten seconds forward");
+        assert!(!map(54_000 + 10 * 90_000));
+        assert!(map(54_000), "and back");
+        assert!(!map(60_000));
+    }
+
+    #[test]
+    fn a_pause_of_the_network_is_no_jump_but_a_clock_that_stood_still_is() {
+        let mut discipline = Discipline::new(90_000);
+        for frame in 0..30 {
+            discipline.map(frame * 6_000, at(frame * 66_667), Duration::ZERO);
+        }
+        let late = (30..90).map(|frame| discipline.map(frame * 6_000, at(6_000_000 + frame), Duration::ZERO));
+        assert!(late.into_iter().all(|mapped| !mapped.jump), "four seconds of pictures at once");
+        let stood =
+            (90..150).map(|frame| discipline.map(frame * 6_000, at(6_000_000 + frame * 66_667), Duration::ZERO));
+        assert_eq!(stood.filter(|mapped| mapped.jump).count(), 1, "six seconds late for good");
+    }
+
+    #[test]
+    fn after_a_jump_nothing_is_told_twice() {
+        let mut discipline = Discipline::new(90_000);
+        let before = discipline.map(0, at(0), Duration::ZERO).time;
+        let ahead = discipline.map(90_000, at(0), Duration::ZERO);
+        let after = discipline.map(-900_000, at(10_000), Duration::ZERO);
+        assert!(after.jump && before < ahead.time && ahead.time < after.time);
+    }
+
+    #[test]
+    fn sound_is_aligned_by_sender_reports_however_absurd_their_date() {
+        let (mut video, mut audio) = (Discipline::new(90_000), Discipline::new(8_000));
+        let report = |ntp| SenderReport { ssrc: 1, ntp, rtp: 0, packets: 0, octets: 0 };
+        let mut apart = 0;
+        for frame in 0..3000 {
+            let real = frame * 20_000;
+            let time = video.map(real * 9 / 100, at(real), Duration::ZERO).time;
+            // The sound of the same instant comes 300 ms later.
+            let sound = audio.map(real * 8 / 1000 - 2400, at(real), Duration::ZERO).time;
+            apart = sound.micros_from(time) + 300_000;
+            if frame == 100 {
+                video.sender_report(&report(5 << 32), real * 9 / 100);
+                audio.sender_report(&report(5 << 32), real * 8 / 1000);
+                audio.align(&video);
+            }
+        }
+        assert!(apart.abs() < 2_000, "{apart} µs apart");
+        audio.sender_report(&report(500_000 << 32), 0);
+        audio.align(&video);
+        assert!(!audio.aligned, "reports of different clocks are not believed");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_timestamps_are_mapped_without_panic(steps: Vec<(i64, i64)>, rate: u32) {
+            let mut discipline = Discipline::new(rate);
+            for (timestamp, arrival) in steps {
+                discipline.map(timestamp, Time::from_micros(arrival), TICK);
+                discipline.sender_report(&SenderReport { ssrc: 0, ntp: timestamp as u64, rtp: 0, packets: 0, octets: 0 }, arrival);
+                let mut other = Discipline::new(8000);
+                other.map(arrival, Time::from_micros(timestamp), TICK);
+                discipline.align(&other);
+            }
+        }
     }
 }
