@@ -1,0 +1,150 @@
+/** Shapes of the HTTP API (docs/reference/openapi.json). Instants are RFC 3339 texts in UTC. */
+export type Role = 'owner' | 'viewer';
+export type CameraState = 'recording' | 'connecting' | 'offline' | 'off';
+export type Mode = 'continuous' | 'off';
+
+export interface Session {
+	account: { id: string | null; name: string | null; login: string | null; role: Role; scopes: string[] };
+	household: { id: string; zone: string };
+	demo: boolean;
+	recovery_copy_saved: boolean;
+}
+
+export interface Stream {
+	name: string;
+	codec: string;
+	width: number;
+	height: number;
+	fps: number | null;
+	audio: string | null;
+}
+
+export interface Camera {
+	id: string;
+	name: string;
+	state: CameraState;
+	host: string;
+	streams: Stream[];
+	recorded_until: string | null;
+}
+
+export interface CameraDetail extends Camera {
+	purpose: string;
+	area: string;
+	mode: Mode;
+	transport: 'tcp' | 'udp';
+	audio: boolean;
+	retention_days: number;
+	max_bytes: number;
+}
+
+export interface CameraInput {
+	name?: string;
+	url?: string;
+	sub_url?: string | null;
+	username?: string | null;
+	password?: string | null;
+	transport?: 'tcp' | 'udp';
+	audio?: boolean;
+	mode?: Mode;
+	purpose?: string;
+	area?: string;
+	retention_days?: number;
+	max_bytes?: number;
+}
+
+export interface Probe {
+	streams: Stream[];
+	server: string | null;
+}
+
+export interface Timeline {
+	camera: string;
+	start: string;
+	end: string;
+	spans: { start: string; end: string; stream: string; bytes: number }[];
+	gaps: { start: string; end: string; cause: string }[];
+	live_edge: string | null;
+}
+
+export interface Health {
+	state: CameraState;
+	since: string | null;
+	cause: string | null;
+	last_key_frame: string | null;
+	reconnects: number;
+	streams: { name: string; kbit_s: number; fps: number | null; history: { at: string; kbit_s: number }[] }[];
+}
+
+export interface Storage {
+	disks: { name: string; used_bytes: number; free_bytes: number; max_bytes: number }[];
+	cameras: { camera: string; bytes: number; oldest: string | null; retention_days: number; max_bytes: number }[];
+	history: { at: string; bytes: number }[];
+	bytes_per_day: number;
+	full_at: string | null;
+}
+
+export interface View {
+	id: string;
+	at: string;
+	who: string;
+	via: string;
+	camera: string;
+	camera_name: string;
+	action: string;
+	start: string | null;
+	end: string | null;
+	until: string | null;
+}
+
+export interface Person {
+	id: string;
+	name: string;
+	login: string;
+	role: Role;
+	created: string;
+	last_seen: string | null;
+	can_sign_in: boolean;
+}
+
+export interface NewLink {
+	id: string;
+	link: string;
+	expires: string;
+}
+
+export interface Link {
+	role: Role;
+	login: string | null;
+	expires: string;
+}
+
+export interface OpenSession {
+	id: string;
+	agent: string;
+	created: string;
+	last_seen: string;
+	expires: string;
+	current: boolean;
+}
+
+export interface Token {
+	id: string;
+	name: string | null;
+	label: string;
+	scopes: string[];
+	created: string;
+	expires: string;
+	last_used: string | null;
+}
+
+export interface MadeToken {
+	id: string;
+	token: string;
+	expires: string;
+}
+
+export interface List<T> {
+	items: T[];
+	next: string | null;
+}
