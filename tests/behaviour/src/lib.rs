@@ -1,1 +1,8 @@
-//! One test binary for promises that need the whole system.
+//! One test binary for promises that need the whole system; a file for each promise.
+//!
+//! Do not add a test here that a unit test beside the code can make.
+
+#![cfg(test)]
+
+mod house;
+mod recording;
