@@ -27,11 +27,12 @@ enum Start<'a> {
     Frame(Frame<'a>, usize),
     /// Not complete; so many bytes are needed to know more.
     Need(usize),
-    /// Not complete; the end of the line is needed to know more.
-    NeedLine,
+    /// Not complete; the end of the head is needed to know more.
+    NeedHead,
     /// Line ends between messages (RFC 2326 4.1).
     Blank(usize),
-    Garbage,
+    /// No frame starts here, and no message within so many bytes: nobody reads them twice.
+    Garbage(usize),
 }
 
 impl Splitter {
@@ -62,9 +63,9 @@ impl Splitter {
     /// Moves to the tail what its frame lacks; gives the rest.
     fn complete_tail<'a>(&mut self, bytes: &'a [u8], each: &mut impl FnMut(Frame<'_>)) -> &'a [u8] {
         let mut tail = std::mem::take(&mut self.tail);
-        let lacking = match start(&tail, self.lost) {
+        let lacking = match start(&tail, self.lost, true) {
             Start::Need(len) => len - tail.len(),
-            _ => memchr::memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1),
+            _ => bytes.len(),
         };
         let (now, rest) = bytes.split_at(lacking.min(bytes.len()));
         tail.extend_from_slice(now);
@@ -76,17 +77,20 @@ impl Splitter {
 
     /// Tells the frames at the start of `bytes`; how many bytes are done with.
     fn split(&mut self, bytes: &[u8], each: &mut impl FnMut(Frame<'_>)) -> usize {
-        let mut at = 0;
+        let (mut at, mut no_text) = (0, 0);
         while at < bytes.len() {
-            match start(&bytes[at..], self.lost) {
+            match start(&bytes[at..], self.lost, at >= no_text) {
                 Start::Frame(frame, len) => {
                     each(frame);
                     self.lost = false;
                     at += len;
                 }
                 Start::Blank(len) => at += len,
-                Start::Need(_) | Start::NeedLine => break,
-                Start::Garbage => at += self.skip(&bytes[at..]),
+                Start::Need(_) | Start::NeedHead => break,
+                Start::Garbage(len) => {
+                    no_text = no_text.max(at + len);
+                    at += self.skip(&bytes[at..]);
+                }
             }
         }
         at
@@ -104,14 +108,14 @@ impl Splitter {
 }
 
 /// While `lost` only what looks like RTP, RTCP or a reply counts: any byte may be a dollar.
-fn start(bytes: &[u8], lost: bool) -> Start<'_> {
+fn start(bytes: &[u8], lost: bool, maybe_text: bool) -> Start<'_> {
     match bytes {
         [b'$', rest @ ..] => binary(rest, lost),
         [b'\r' | b'\n', ..] if !lost => {
             Start::Blank(bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count())
         }
-        [b'A'..=b'Z', ..] => text(bytes, lost),
-        _ => Start::Garbage,
+        [b'A'..=b'Z', ..] if maybe_text => text(bytes, lost),
+        _ => Start::Garbage(1),
     }
 }
 
@@ -120,10 +124,10 @@ fn binary(rest: &[u8], lost: bool) -> Start<'_> {
     let [channel, high, low, payload @ ..] = rest else { return Start::Need(HEAD) };
     let len = usize::from(u16::from_be_bytes([*high, *low]));
     if lost && (*channel > 15 || len < 8) {
-        return Start::Garbage;
+        return Start::Garbage(1);
     }
     match (payload.get(..len), payload.first()) {
-        (_, Some(first)) if lost && first >> 6 != 2 => Start::Garbage,
+        (_, Some(first)) if lost && first >> 6 != 2 => Start::Garbage(1),
         (_, None) if lost => Start::Need(HEAD + 1),
         (Some(payload), _) => Start::Frame(Frame::Binary { channel: *channel, payload }, HEAD + len),
         (None, _) => Start::Need(HEAD + len),
@@ -134,22 +138,23 @@ fn text(bytes: &[u8], lost: bool) -> Start<'_> {
     const REPLY: &[u8] = b"RTSP/";
     let known = &bytes[..bytes.len().min(REPLY.len())];
     if lost && !REPLY.starts_with(known) {
-        return Start::Garbage;
+        return Start::Garbage(1);
     }
-    let Some(head) = head_len(bytes) else {
-        return if is_text(bytes) && bytes.len() < MAX_TEXT { Start::NeedLine } else { Start::Garbage };
+    let head = head_len(bytes);
+    let text = &bytes[..head.unwrap_or(bytes.len().min(MAX_TEXT))];
+    if let Some(binary) = text.iter().position(|&byte| byte < b' ' && !matches!(byte, b'\r' | b'\n' | b'\t')) {
+        return Start::Garbage(binary);
+    }
+    let Some(head) = head else {
+        return if bytes.len() < MAX_TEXT { Start::NeedHead } else { Start::Garbage(MAX_TEXT) };
     };
-    match content_length(&bytes[..head]).and_then(|body| head.checked_add(body)) {
-        Some(len) if is_text(&bytes[..head]) && len <= MAX_TEXT => match bytes.get(..len) {
+    match content_length(text).and_then(|body| head.checked_add(body)) {
+        Some(len) if len <= MAX_TEXT => match bytes.get(..len) {
             Some(message) => Start::Frame(Frame::Text(message), len),
             None => Start::Need(len),
         },
-        _ => Start::Garbage,
+        _ => Start::Garbage(head),
     }
-}
-
-fn is_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| byte >= b' ' || matches!(byte, b'\r' | b'\n' | b'\t'))
 }
 
 /// Bytes up to and with the empty line.
@@ -242,6 +247,18 @@ mod tests {
         assert!(splitter.errors() > 0 && splitter.tail.len() <= MAX_TEXT);
         let huge = b"RTSP/1.0 200 OK\r\nContent-Length: 99999999999\r\n\r\n";
         assert!(split(&mut Splitter::new(), huge, 10).is_empty());
+    }
+
+    #[test]
+    fn hostile_text_is_read_once() {
+        let begun = std::time::Instant::now();
+        for text in ["RTSP/", "a: b\r\n", "$RTSP/", "R", "\r\nRTSP/1.0 200 OK\r\nA:"] {
+            let bytes = [&b"RTSP/1.0 200 OK\r\n"[..], &text.as_bytes().repeat((2 << 20) / text.len())].concat();
+            for step in [4096, bytes.len()] {
+                split(&mut Splitter::new(), &bytes, step);
+            }
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
     }
 
     proptest! {

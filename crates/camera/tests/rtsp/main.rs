@@ -1,5 +1,7 @@
 //! Whole sessions over real sockets: with GStreamer's RTSP server, and with cameras that misbehave to a script.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod gstreamer;
 mod manners;
 mod neighbours;

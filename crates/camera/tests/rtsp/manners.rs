@@ -188,7 +188,7 @@ async fn odd_answers_are_understood() {
 #[tokio::test]
 async fn a_flood_instead_of_an_answer_is_an_error_and_not_a_heap_of_bytes() {
     let junk = || "x".repeat(3 << 20);
-    for text in [junk(), format!("RTSP/1.0 200 OK\r\n{}", "a: b\r\n".repeat(1 << 20)), "$\0\u{1}\0".repeat(1) + &junk()]
+    for text in [junk(), format!("RTSP/1.0 200 OK\r\n{}", "a: b\r\n".repeat(1 << 20)), "$\0\u{1}\0".to_owned() + &junk()]
     {
         let camera = Scripted::start(move |_| Act::Answer(text.repeat(3)));
         let begun = Instant::now();

@@ -45,7 +45,7 @@ impl Scripted {
         Self::start(move |request| match method(request) {
             "PLAY" => {
                 let play = play.clone();
-                Act::Play(ok(request, "Session: 42"), Box::new(move |stream| play(stream)))
+                Act::Play(ok(request, "Session: 42"), Box::new(play))
             }
             _ => Act::Answer(orderly(request)),
         })
