@@ -2,6 +2,9 @@
 
 use crate::Clause;
 
+#[cfg(all(feature = "mutable", not(debug_assertions)))]
+compile_error!("the feature `mutable` lets rules be switched off: it is for test builds only");
+
 /// Marks the line that keeps a clause, and evaluates the rule.
 ///
 /// - `enforce!(C6_2, condition, error)` returns `Err(error)` from the function unless the condition holds.
