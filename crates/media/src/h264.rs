@@ -44,6 +44,22 @@ pub struct Sps {
     pub fps: Option<f32>,
     /// Whether pictures may be shown in another order than they are coded; true if it is not told.
     pub reorders: bool,
+    pub colour: Colour,
+}
+
+/// How samples stand for colours (H.264 and H.265 annex E).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Colour {
+    /// Luma and chroma use all of 0 to 255.
+    pub full_range: bool,
+    /// matrix_coefficients of H.273; 2 if it is not told.
+    pub matrix: u8,
+}
+
+impl Default for Colour {
+    fn default() -> Self {
+        Self { full_range: false, matrix: 2 }
+    }
 }
 
 impl Sps {
@@ -103,6 +119,7 @@ impl Sps {
             height: cut(rows.checked_mul(fields)?, crop[2], crop[3], unit_y)?,
             fps: vui.fps,
             reorders: !never && vui.reordered != Some(0),
+            colour: vui.colour,
         })
     }
 }
@@ -158,6 +175,7 @@ fn picture_order(bits: &mut Bits<'_>) -> Option<u32> {
 struct Vui {
     fps: Option<f32>,
     reordered: Option<u32>,
+    colour: Colour,
 }
 
 impl Vui {
@@ -169,7 +187,7 @@ impl Vui {
 
     /// Annex E.1.1; stops at the first field that is not there.
     fn fill(&mut self, bits: &mut Bits<'_>) -> Option<()> {
-        picture_properties(bits)?;
+        self.colour = picture_properties(bits)?;
         if bits.flag()? {
             let (units, scale) = (bits.read(32)?, bits.read(32)?);
             bits.flag()?;
@@ -192,8 +210,8 @@ impl Vui {
     }
 }
 
-/// Aspect ratio, overscan, colour, chroma location: the start of the VUI in H.264 and H.265 alike.
-pub(crate) fn picture_properties(bits: &mut Bits<'_>) -> Option<()> {
+/// Aspect ratio, overscan, colour, chroma location: the start of the VUI in H.264 and H.265 alike. Gives the colour.
+pub(crate) fn picture_properties(bits: &mut Bits<'_>) -> Option<Colour> {
     const EXTENDED_SAR: u32 = 255;
     if bits.flag()? && bits.read(8)? == EXTENDED_SAR {
         bits.skip(32)?;
@@ -201,17 +219,20 @@ pub(crate) fn picture_properties(bits: &mut Bits<'_>) -> Option<()> {
     if bits.flag()? {
         bits.skip(1)?;
     }
+    let mut colour = Colour::default();
     if bits.flag()? {
-        bits.skip(4)?;
+        bits.skip(3)?;
+        colour.full_range = bits.flag()?;
         if bits.flag()? {
-            bits.skip(24)?;
+            bits.skip(16)?;
+            colour.matrix = bits.read(8)? as u8;
         }
     }
     if bits.flag()? {
         bits.ue()?;
         bits.ue()?;
     }
-    Some(())
+    Some(colour)
 }
 
 fn hrd(bits: &mut Bits<'_>) -> Option<()> {

@@ -47,6 +47,7 @@ pub struct Sps {
     pub fps: Option<f32>,
     /// Whether pictures may be shown in another order than they are coded.
     pub reorders: bool,
+    pub colour: h264::Colour,
 }
 
 impl Sps {
@@ -85,6 +86,8 @@ impl Sps {
         let chroma = 8 + bits.ue().filter(|&depth| depth <= 8)?;
         let order_bits = bits.ue().filter(|&log| log <= 12)? + 4;
         let reorders = ordering(bits, extra_layers)? > 0;
+        let (mut fps, mut colour) = (None, h264::Colour::default());
+        vui(bits, order_bits, &mut fps, &mut colour);
         Some(Self {
             profile_tier_level,
             temporal_layers: extra_layers as u8 + 1,
@@ -94,8 +97,9 @@ impl Sps {
             bit_depth_chroma: chroma as u8,
             width: cut(columns, crop[0], crop[1], unit_x)?,
             height: cut(rows, crop[2], crop[3], unit_y)?,
-            fps: fps(bits, order_bits),
+            fps,
             reorders,
+            colour,
         })
     }
 }
@@ -127,8 +131,8 @@ fn ordering(bits: &mut Bits<'_>, extra_layers: u32) -> Option<u32> {
     Some(reordered)
 }
 
-/// The rest of the set up to the timing in its VUI.
-fn fps(bits: &mut Bits<'_>, order_bits: u32) -> Option<f32> {
+/// The rest of the set up to the timing in its VUI; stops at the first field that is not there.
+fn vui(bits: &mut Bits<'_>, order_bits: u32, fps: &mut Option<f32>, colour: &mut h264::Colour) -> Option<()> {
     for _ in 0..6 {
         bits.ue()?;
     }
@@ -151,7 +155,7 @@ fn fps(bits: &mut Bits<'_>, order_bits: u32) -> Option<f32> {
     if !bits.flag()? {
         return None;
     }
-    h264::picture_properties(bits)?;
+    *colour = h264::picture_properties(bits)?;
     bits.skip(3)?;
     if bits.flag()? {
         for _ in 0..4 {
@@ -162,7 +166,8 @@ fn fps(bits: &mut Bits<'_>, order_bits: u32) -> Option<f32> {
         return None;
     }
     let (units, scale) = (bits.read(32)?, bits.read(32)?);
-    (units > 0 && scale > 0).then(|| scale as f32 / units as f32)
+    *fps = (units > 0 && scale > 0).then(|| scale as f32 / units as f32);
+    Some(())
 }
 
 fn scaling_lists(bits: &mut Bits<'_>) -> Option<()> {

@@ -79,7 +79,7 @@ impl Discipline {
         let time = self.predict(timestamp);
         let late = arrival.micros_from(time);
         let tick = tick.as_micros() as i64;
-        if step < -REORDER || late < -JUMP - tick || self.observe(late, arrival, tick) {
+        if step < -REORDER || late < -JUMP - tick || self.observe(late, arrival) {
             return self.start(timestamp, self.resume_at(arrival, tick), true);
         }
         if let Some(anchor) = &mut self.anchor {
@@ -148,7 +148,7 @@ impl Discipline {
     }
 
     /// Watches how late units are; at the end of a window corrects, or tells that the clock has fallen behind.
-    fn observe(&mut self, late: i64, arrival: Time, tick: i64) -> bool {
+    fn observe(&mut self, late: i64, arrival: Time) -> bool {
         let Some(anchor) = &mut self.anchor else { return false };
         anchor.least = anchor.least.min(late);
         if arrival.since(anchor.window_start) < WINDOW {

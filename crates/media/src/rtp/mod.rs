@@ -29,8 +29,8 @@ pub struct Unit {
 }
 
 /// Makes access units of the packets of one track, appending straight to the caller's buffer. Video units are NAL
-/// units with 4-byte lengths; access unit delimiters, filler and the parameter sets of [`Self::video_params`] are
-/// left out. The caller may move what stands in the buffer before the unit under way, not that unit itself.
+/// units with 4-byte lengths; access unit delimiters and filler are left out, and every key has its parameter sets,
+/// whether the camera repeats them or not. The caller may move what stands in the buffer before the unit under way, not that unit itself.
 ///
 /// ```ignore
 /// let mut unit = depacketizer.push(&packet, &mut out)?;

@@ -50,6 +50,7 @@ struct Open {
     /// Where in the unit the length of a fragmented NAL unit stands that has no end yet.
     fragmented: Option<usize>,
     has_slice: bool,
+    has_sets: bool,
     key: bool,
     /// Something is missing: nothing more is taken until the unit ends.
     damaged: bool,
@@ -101,6 +102,7 @@ impl Assembler {
         };
         assembler.take_sprop(media);
         assembler.refresh_params();
+        assembler.open = Open::default();
         Ok(assembler)
     }
 
@@ -228,7 +230,7 @@ impl Assembler {
     fn start_fragmented(&mut self, head: &[u8], rest: &[u8], out: &mut Vec<u8>) -> Result<()> {
         self.no_fragment()?;
         if let Role::Slice { key } = self.role(head) {
-            self.slice(key, rest.first())?;
+            self.slice(key, rest.first(), out)?;
         }
         self.open.fragmented = Some(self.open.len);
         self.append(&[0; 4], out);
@@ -271,9 +273,9 @@ impl Assembler {
     fn one(&mut self, nal: &[u8], out: &mut Vec<u8>) -> Result<()> {
         match self.role(nal) {
             Role::Drop => return Ok(()),
-            Role::Set(which) if self.take_set(which, nal) => return Ok(()),
-            Role::Slice { key } => self.slice(key, nal.get(self.head_len()))?,
-            _ => {}
+            Role::Set(which) => self.take_set(which, nal),
+            Role::Slice { key } => self.slice(key, nal.get(self.head_len()), out)?,
+            Role::Keep => {}
         }
         self.append(&(nal.len() as u32).to_be_bytes(), out);
         self.append(nal, out);
@@ -302,7 +304,7 @@ impl Assembler {
 
     /// A slice begins, whose first byte after the NAL header is given. Its first bit tells the first slice of a
     /// picture (first_mb_in_slice is 0, first_slice_segment_in_pic_flag).
-    fn slice(&mut self, key: bool, first_byte: Option<&u8>) -> Result<()> {
+    fn slice(&mut self, key: bool, first_byte: Option<&u8>, out: &mut Vec<u8>) -> Result<()> {
         let first = first_byte.is_some_and(|byte| byte & 0x80 != 0);
         if !self.open.has_slice && !first {
             self.markers_lie |= !self.unsure && self.marked == self.open.timestamp;
@@ -310,23 +312,31 @@ impl Assembler {
                 return Err(malformed("rtp", "picture without its first slice"));
             }
         }
+        if key && !self.open.has_slice && !self.open.has_sets {
+            self.insert_sets(out);
+        }
         self.open.has_slice = true;
         self.open.key |= key;
         Ok(())
     }
 
-    /// Keeps a parameter set; not one with another id than the one that is kept, which stays in the picture.
-    fn take_set(&mut self, which: usize, nal: &[u8]) -> bool {
+    /// Puts the parameter sets before a key picture that came without: every key can be decoded by itself.
+    fn insert_sets(&mut self, out: &mut Vec<u8>) {
+        let mut sets = Vec::with_capacity(256);
+        self.sets.iter().filter(|set| !set.is_empty()).for_each(|set| nal::push_prefixed(set, &mut sets));
+        let start = out.len() - self.open.len;
+        self.open.len += sets.len();
+        out.splice(start..start, sets);
+    }
+
+    /// Remembers a parameter set; not one with another id than the one that is known.
+    fn take_set(&mut self, which: usize, nal: &[u8]) {
+        self.open.has_sets |= which == 1;
         let set = &self.sets[which];
-        if set == nal {
-            return true;
+        if set != nal && (set.is_empty() || self.set_id(which, set) == self.set_id(which, nal)) {
+            self.sets[which] = nal.to_vec();
+            self.sets_changed = true;
         }
-        if !set.is_empty() && self.set_id(which, set) != self.set_id(which, nal) {
-            return false;
-        }
-        self.sets[which] = nal.to_vec();
-        self.sets_changed = true;
-        true
     }
 
     /// The id of an H.264 SPS or of a PPS; others have one id in practice.
