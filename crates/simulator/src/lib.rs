@@ -1,7 +1,23 @@
 //! Simulated cameras that speak RTSP, with scenes, a readable clock and faults.
+//!
+//! [`Simulator::start`] gives cameras `/cam1/main`, `/cam1/sub`, `/cam2/main`… that ffmpeg, GStreamer, VLC and retina
+//! can play. The clock of the [`World`](base::World) must run by itself: pictures are taken by it.
 
+mod auth;
+mod camera;
+mod client;
 mod config;
+mod encode;
 mod fault;
+pub mod packetize;
+mod rtsp;
+mod scene;
+mod sdp;
+mod simulator;
+mod sound;
+pub mod strip;
+mod studio;
 
 pub use config::{Config, Credentials, Daylight, Load, Picture};
 pub use fault::{Fault, Kind};
+pub use simulator::{Simulator, Urls};

@@ -1,0 +1,178 @@
+//! A camera that looks at a drawn scene: one thread draws, encodes and sends while somebody watches.
+
+use crate::{
+    camera::{Alarm, Camera, Faults, Now, Stream},
+    config::Daylight,
+    encode::{Encoder, Settings},
+    fault::Kind,
+    packetize::Packets,
+    scene::{Light, Scene},
+    sdp::VIDEO_TYPE,
+    sound,
+};
+use base::{Result, Shutdown, Time, World};
+use media::{AudioCodec, AudioParams, StreamParams, Track, g711};
+use std::{sync::Arc, time::Duration};
+
+const MAIN: Settings = Settings { fps: 10, rate: 1_800_000 };
+const SUB: Settings = Settings { fps: 5, rate: 250_000 };
+
+/// Time between two main pictures.
+const PERIOD: Duration = Duration::from_millis(1000 / MAIN.fps as u64);
+
+/// Samples of sound between two main pictures, sent as one packet.
+const SOUND: usize = (sound::RATE / MAIN.fps) as usize;
+
+/// The scene stays awake for that long after the last viewer has left.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A scene with its encoders.
+pub(crate) struct Studio {
+    scene: Scene,
+    daylight: Daylight,
+    main: Output,
+    sub: Output,
+    faults: Arc<Faults>,
+    alarm: Arc<Alarm>,
+    world: World,
+    packets: Packets,
+    small: bool,
+}
+
+struct Output {
+    encoder: Encoder,
+    settings: Settings,
+    stream: Arc<Stream>,
+}
+
+impl Studio {
+    /// The n-th camera, counted from 0. Draws and codes one picture, so that the streams can be described.
+    pub fn new(number: usize, daylight: Daylight, world: &World) -> Result<(Self, Camera)> {
+        let light = Light::at(daylight, world.clock.now());
+        let mut scene = Scene::new(number, light);
+        scene.draw(world.clock.now(), light);
+        let (faults, alarm) = (Arc::new(Faults::default()), Arc::new(Alarm::default()));
+        let open = |settings, picture: &_| Output::open(settings, picture, &faults, &alarm, world);
+        let main = open(MAIN, scene.picture())?;
+        let sub = open(SUB, scene.half())?;
+        let camera = Camera::new(main.stream.clone(), sub.stream.clone(), faults.clone());
+        let (world, packets) = (world.clone(), Packets::new());
+        Ok((Self { scene, daylight, main, sub, faults, alarm, world, packets, small: false }, camera))
+    }
+
+    /// What wakes the studio from its sleep.
+    pub fn alarm(&self) -> Arc<Alarm> {
+        self.alarm.clone()
+    }
+
+    /// Draws and sends until told to stop; an encoder's failure ends the camera.
+    pub fn run(mut self, stop: &Shutdown) -> Result<()> {
+        let mut watched_at = Duration::ZERO;
+        let mut picture = self.due(self.world.clock.monotonic()) + 1;
+        while !stop.has_begun() {
+            let now = self.world.clock.monotonic();
+            if self.main.stream.is_watched() || self.sub.stream.is_watched() {
+                watched_at = now;
+            } else if now.saturating_sub(watched_at) > LINGER {
+                self.alarm.sleep(Duration::from_secs(3600));
+                picture = picture.max(self.due(self.world.clock.monotonic()));
+                continue;
+            }
+            let at = PERIOD * picture;
+            if now < at {
+                self.alarm.sleep(at - now);
+                continue;
+            }
+            self.shoot(picture, at)?;
+            // A machine that is too slow skips pictures and stays in time.
+            picture = (picture + 1).max(self.due(self.world.clock.monotonic()));
+        }
+        Ok(())
+    }
+
+    /// The picture that is due at that moment.
+    fn due(&self, now: Duration) -> u32 {
+        (now.as_millis() / PERIOD.as_millis()) as u32
+    }
+
+    /// Takes and sends the picture of the moment `at`, and the sound that ends with it.
+    fn shoot(&mut self, picture: u32, at: Duration) -> Result<()> {
+        let now = Now::of(&self.world);
+        let taken = now.wall - now.monotonic.saturating_sub(at);
+        self.scene.draw(taken, Light::at(self.daylight, taken));
+        self.resize(now)?;
+        self.main.send(self.scene.picture(), self.small, &mut self.packets, at, now)?;
+        if picture % (MAIN.fps / SUB.fps) == 0 {
+            self.sub.send(self.scene.half(), self.small, &mut self.packets, at, now)?;
+        }
+        self.send_sound(taken, at, now);
+        Ok(())
+    }
+
+    /// Follows the fault `resolution`.
+    fn resize(&mut self, now: Now) -> Result<()> {
+        let small = self.faults.active(Kind::Resolution, now.monotonic);
+        if small != self.small {
+            self.small = small;
+            self.main.encoder = Encoder::new(MAIN)?;
+            self.sub.encoder = Encoder::new(SUB)?;
+        }
+        Ok(())
+    }
+
+    fn send_sound(&mut self, taken: Time, at: Duration, now: Now) {
+        let (mut linear, mut coded) = (Vec::with_capacity(SOUND), Vec::with_capacity(SOUND));
+        sound::samples(taken - PERIOD, SOUND, &mut linear);
+        g711::encode_alaw(&linear, &mut coded);
+        self.packets.clear();
+        self.packets.whole(8, &coded);
+        for output in [&self.main, &self.sub] {
+            output.stream.send(Track::Audio, &mut self.packets, false, at.saturating_sub(PERIOD), now);
+        }
+    }
+}
+
+impl Output {
+    fn open(
+        settings: Settings,
+        picture: &crate::scene::canvas::Yuv,
+        faults: &Arc<Faults>,
+        alarm: &Arc<Alarm>,
+        world: &World,
+    ) -> Result<Self> {
+        let mut encoder = Encoder::new(settings)?;
+        let coded = encoder.encode(picture)?;
+        let video = coded
+            .params(picture.width, picture.height, settings.fps)
+            .ok_or_else(|| base::Error::internal("the H.264 encoder began without parameter sets"))?;
+        let audio = Some(AudioParams::g711(AudioCodec::Pcma, sound::RATE, 1));
+        let stream = Stream::new(StreamParams { video, audio }, faults.clone(), alarm.clone(), world, false);
+        Ok(Self { encoder, settings, stream })
+    }
+
+    fn send(
+        &mut self,
+        picture: &crate::scene::canvas::Yuv,
+        small: bool,
+        packets: &mut Packets,
+        at: Duration,
+        now: Now,
+    ) -> Result<()> {
+        if !self.stream.is_watched() {
+            return Ok(());
+        }
+        if self.stream.takes_key_request() {
+            self.encoder.force_key();
+        }
+        let smaller = small.then(|| picture.three_quarters());
+        let picture = smaller.as_ref().unwrap_or(picture);
+        let coded = self.encoder.encode(picture)?;
+        if let Some(video) = coded.params(picture.width, picture.height, self.settings.fps) {
+            self.stream.set_video(video);
+        }
+        packets.clear();
+        packets.h264(VIDEO_TYPE, &coded.nals());
+        self.stream.send(Track::Video, packets, coded.key, at, now);
+        Ok(())
+    }
+}
