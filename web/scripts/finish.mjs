@@ -49,7 +49,8 @@ function measure(html) {
 	const named = new Set([...html.matchAll(/\/(_app\/immutable\/[\w./-]+\.js)/g)].map((hit) => hit[1]));
 	for (const script of named) {
 		if (script.includes('/start.') && !byFile.has(script)) {
-			for (const hit of readFileSync(join(BUILD, script), 'utf8').matchAll(/\/(_app\/immutable\/[\w./-]+\.js)/g)) named.add(hit[1]);
+			for (const hit of readFileSync(join(BUILD, script), 'utf8').matchAll(/\/(_app\/immutable\/[\w./-]+\.js)/g))
+				named.add(hit[1]);
 		}
 	}
 	const routes = firstNodes().map((node) => `.svelte-kit/generated/client-optimized/nodes/${node}.js`);
@@ -66,8 +67,16 @@ function measure(html) {
 	const sizes = [...files].map((file) => [gzipSync(readFileSync(join(BUILD, file)), { level: 9 }).length, file]);
 	const total = sizes.reduce((sum, [size]) => sum + size, 0);
 	if (files.size < 5) fail('the files of the first load were not found');
-	console.log(`first load: ${(total / 1000).toFixed(1)} kB of JavaScript (gzip) in ${files.size} files; at most ${MOST / 1000} kB`);
-	if (total > MOST) fail(`the first load is too heavy:\n${sizes.sort((a, b) => b[0] - a[0]).map(([size, file]) => `${size} ${file}`).join('\n')}`);
+	console.log(
+		`first load: ${(total / 1000).toFixed(1)} kB of JavaScript (gzip) in ${files.size} files; at most ${MOST / 1000} kB`
+	);
+	if (total > MOST)
+		fail(
+			`the first load is too heavy:\n${sizes
+				.sort((a, b) => b[0] - a[0])
+				.map(([size, file]) => `${size} ${file}`)
+				.join('\n')}`
+		);
 }
 
 /** Numbers of the nodes that the address / loads: layouts, error page and page, from kit's own route table. */

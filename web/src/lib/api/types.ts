@@ -12,30 +12,33 @@ export interface Session {
 
 export interface Stream {
 	name: string;
-	codec: string;
-	width: number;
-	height: number;
+	codec: string | null;
+	width: number | null;
+	height: number | null;
 	fps: number | null;
 	audio: string | null;
 }
+
+export type Area = 'own_home' | 'shared' | 'public_view';
 
 export interface Camera {
 	id: string;
 	name: string;
 	state: CameraState;
+	cause: string | null;
+	since: string | null;
 	host: string;
 	streams: Stream[];
 	recorded_until: string | null;
-}
-
-export interface CameraDetail extends Camera {
-	purpose: string;
-	area: string;
 	mode: Mode;
-	transport: 'tcp' | 'udp';
-	audio: boolean;
+	purpose: string | null;
+	area: Area;
 	retention_days: number;
 	max_bytes: number;
+	transport: 'tcp' | 'udp';
+	audio: boolean;
+	created: string;
+	address?: { url: string; sub_url: string | null; username: string | null; has_password: boolean };
 }
 
 export interface CameraInput {
@@ -47,15 +50,25 @@ export interface CameraInput {
 	transport?: 'tcp' | 'udp';
 	audio?: boolean;
 	mode?: Mode;
-	purpose?: string;
-	area?: string;
+	purpose?: string | null;
+	area?: Area;
 	retention_days?: number;
 	max_bytes?: number;
 }
 
-export interface Probe {
-	streams: Stream[];
+export interface Found {
 	server: string | null;
+	streams: FoundStream[];
+}
+
+export interface FoundStream {
+	name: string;
+	codec: string;
+	width: number;
+	height: number;
+	fps: number | null;
+	audio: string | null;
+	skipped: string[];
 }
 
 export interface Timeline {
@@ -63,38 +76,47 @@ export interface Timeline {
 	start: string;
 	end: string;
 	spans: { start: string; end: string; stream: string; bytes: number }[];
-	gaps: { start: string; end: string; cause: string }[];
+	gaps: { start: string; end: string | null; cause: string }[];
 	live_edge: string | null;
 }
 
 export interface Health {
-	state: CameraState;
+	state: string;
 	since: string | null;
 	cause: string | null;
-	last_key_frame: string | null;
-	reconnects: number;
-	streams: { name: string; kbit_s: number; fps: number | null; history: { at: string; kbit_s: number }[] }[];
+	streams: {
+		name: string;
+		last_key_frame: string | null;
+		reconnects: number;
+		lost: number;
+		kbit_s: number | null;
+		fps: number | null;
+		history: { at: string; kbit_s: number; fps: number }[];
+	}[];
 }
 
 export interface Storage {
-	disks: { name: string; used_bytes: number; free_bytes: number; max_bytes: number }[];
-	cameras: { camera: string; bytes: number; oldest: string | null; retention_days: number; max_bytes: number }[];
+	disk: { used_bytes: number; free_bytes: number; capacity_bytes: number; max_bytes: number };
+	full: boolean;
+	cameras: { camera: string; bytes: number; oldest: string; bytes_per_day: number }[];
 	history: { at: string; bytes: number }[];
 	bytes_per_day: number;
 	full_at: string | null;
+	recovery_copy_saved: boolean;
 }
 
 export interface View {
 	id: string;
 	at: string;
-	who: string;
-	via: string;
-	camera: string;
-	camera_name: string;
+	until: string;
+	who: string | null;
+	label: string;
+	camera: string | null;
+	camera_name: string | null;
 	action: string;
+	allowed: boolean;
 	start: string | null;
 	end: string | null;
-	until: string | null;
 }
 
 export interface Person {

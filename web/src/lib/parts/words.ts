@@ -12,7 +12,8 @@ export function reasonText(reason: unknown): string {
 	return t('problem.unknown');
 }
 
-function sentence(text: string): string {
+/** A sentence of the server (lower case, no full stop) as people write one. */
+export function sentence(text: string): string {
 	const first = text.charAt(0).toUpperCase() + text.slice(1);
 	return /[.!?]$/.test(first) ? first : `${first}.`;
 }

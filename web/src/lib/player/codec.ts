@@ -8,13 +8,14 @@ export type Choice =
 	/** No stream can be played: show stills and say so. */
 	| { kind: 'stills'; codec: string };
 
-export function mimeOf(stream: Stream): string {
-	return `video/mp4; codecs="${stream.codec}"`;
+/** Type of the video of a stream; its sound always comes as one that browsers play. */
+export function mimeOf(codec: string): string {
+	return `video/mp4; codecs="${codec}"`;
 }
 
 /** `supported` is MediaSource.isTypeSupported, a parameter for the tests. */
 export function choose(streams: Stream[], wanted: StreamName, supported: (mime: string) => boolean): Choice {
-	const fits = (stream: Stream) => !stream.codec || supported(mimeOf(stream));
+	const fits = (stream: Stream) => !stream.codec || supported(mimeOf(stream.codec));
 	const first = streams.find((stream) => stream.name === wanted);
 	if (first && fits(first)) return { kind: 'play', stream: wanted, instead: false };
 	const other = streams.find((stream) => stream.name !== wanted && fits(stream));
@@ -28,6 +29,11 @@ export function codecName(codec: string): string {
 	if (/^(hvc1|hev1)/.test(codec)) return 'H.265';
 	if (/^avc[13]/.test(codec)) return 'H.264';
 	return codec;
+}
+
+export function soundName(codec: string): string {
+	const names: { [codec: string]: string } = { alaw: 'G.711 A-law', ulaw: 'G.711 µ-law', opus: 'Opus' };
+	return names[codec] ?? (codec.startsWith('mp4a') ? 'AAC' : codec);
 }
 
 export function browserPlays(mime: string): boolean {

@@ -15,13 +15,19 @@ export type LiveState =
 
 export interface LiveEvents {
 	state(state: LiveState): void;
-	/** A new picture was shown; called for each. */
-	picture(): void;
+	/** A new picture was shown, taken at this instant (milliseconds) by the server's clock. Called for each. */
+	picture(taken: number): void;
 	/** Size of what arrived, in bytes. */
 	received?(bytes: number): void;
 }
 
-type Chunk = { init: string; bytes: Uint8Array } | { init?: undefined; bytes: Uint8Array };
+/** What a run of pictures begins with: its type, and the instant of its media time zero. */
+interface Run {
+	mime: string;
+	origin: number;
+}
+
+type Chunk = { run?: Run; bytes: Uint8Array };
 
 const KEEP_BEHIND = 4;
 
@@ -33,7 +39,8 @@ export class Live {
 	#source: MediaSource | undefined;
 	#buffer: SourceBuffer | undefined;
 	#queue: Chunk[] = [];
-	#mime = '';
+	#announced: Run | undefined;
+	#origin = 0;
 	#tracks: Track[] = [];
 	#joined = false;
 	#pace = new Pace();
@@ -90,29 +97,25 @@ export class Live {
 	}
 
 	#text(text: string): void {
-		const message = JSON.parse(text) as { type: string; mime?: string; cause?: string; reason?: string };
-		if (message.type === 'init' && message.mime) this.#announce(message.mime);
+		const message = JSON.parse(text) as { type: string; mime?: string; origin?: string; cause?: string; reason?: string };
+		if (message.type === 'init' && message.mime) this.#announce(message.mime, Date.parse(message.origin ?? ''));
 		else if (message.type === 'gap') this.#events.state({ kind: 'gap', cause: message.cause ?? 'offline' });
 		else if (message.type === 'end') this.#events.state({ kind: 'ended', reason: message.reason ?? '' });
 	}
 
-	#announce(mime: string): void {
+	#announce(mime: string, origin: number): void {
 		if (!MediaSource.isTypeSupported(mime)) {
 			this.#events.state({ kind: 'unsupported', mime });
 			this.close();
 			return;
 		}
-		this.#mime = mime;
+		this.#announced = { mime, origin };
 	}
 
 	#binary(bytes: Uint8Array): void {
 		this.#events.received?.(bytes.byteLength);
-		if (this.#mime) {
-			this.#queue.push({ init: this.#mime, bytes });
-			this.#mime = '';
-		} else {
-			this.#queue.push({ bytes });
-		}
+		this.#queue.push({ run: this.#announced, bytes });
+		this.#announced = undefined;
 		this.#pump();
 	}
 
@@ -146,21 +149,22 @@ export class Live {
 		const chunk = this.#queue.shift();
 		if (!chunk) return;
 		try {
-			if (chunk.init) this.#begin(source, chunk.init, chunk.bytes);
+			if (chunk.run) this.#begin(source, chunk.run, chunk.bytes);
 			else this.#append(chunk.bytes);
 		} catch {
 			this.#renew();
 		}
 	}
 
-	#begin(source: MediaSource, mime: string, bytes: Uint8Array): void {
+	#begin(source: MediaSource, run: Run, bytes: Uint8Array): void {
 		if (!this.#buffer) {
-			this.#buffer = source.addSourceBuffer(mime);
+			this.#buffer = source.addSourceBuffer(run.mime);
 			this.#buffer.addEventListener('updateend', () => this.#updated());
 			this.#buffer.addEventListener('error', () => this.#renew());
 		} else {
-			this.#buffer.changeType(mime);
+			this.#buffer.changeType(run.mime);
 		}
+		this.#origin = run.origin;
 		this.#tracks = tracks(bytes);
 		this.#joined = false;
 		this.#buffer.appendBuffer(bytes as BufferSource);
@@ -170,7 +174,7 @@ export class Live {
 		const buffer = this.#buffer;
 		if (!buffer) return;
 		const parts = [first];
-		while (this.#queue[0] && !this.#queue[0].init) parts.push((this.#queue.shift() as Chunk).bytes);
+		while (this.#queue[0] && !this.#queue[0].run) parts.push((this.#queue.shift() as Chunk).bytes);
 		if (!this.#joined) {
 			// A new run goes on where the pictures before ended, whatever its own time base is.
 			const start = fragment(first, this.#tracks)?.start;
@@ -230,11 +234,11 @@ export class Live {
 	};
 
 	#watchPictures(): void {
-		const shown = () => {
+		const shown = (_: number, frame: VideoFrameCallbackMetadata) => {
 			if (this.#closed) return;
 			this.#attempt = 0;
 			this.#events.state({ kind: 'playing' });
-			this.#events.picture();
+			this.#events.picture(this.#origin + (frame.mediaTime - (this.#buffer?.timestampOffset ?? 0)) * 1000);
 			this.#watch = this.#video.requestVideoFrameCallback(shown);
 		};
 		this.#watch = this.#video.requestVideoFrameCallback(shown);

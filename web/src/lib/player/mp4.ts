@@ -44,12 +44,7 @@ export function* boxes(view: DataView): Generator<Box> {
 			size = view.byteLength - at;
 		}
 		if (size < head || at + size > view.byteLength) return;
-		const type = String.fromCharCode(
-			view.getUint8(at + 4),
-			view.getUint8(at + 5),
-			view.getUint8(at + 6),
-			view.getUint8(at + 7)
-		);
+		const type = String.fromCharCode(view.getUint8(at + 4), view.getUint8(at + 5), view.getUint8(at + 6), view.getUint8(at + 7));
 		yield { type, body: new DataView(view.buffer, view.byteOffset + at + head, size - head) };
 		at += size;
 	}

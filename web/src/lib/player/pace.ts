@@ -6,8 +6,8 @@
 export type Step = { rate: number } | { jump: number };
 
 const WINDOW = 1000;
-const SMALLEST = 0.05;
-const LARGEST = 0.6;
+const SMALLEST = 0.03;
+const LARGEST = 0.2;
 const TOO_FAR = 1.2;
 
 export class Pace {
@@ -20,8 +20,8 @@ export class Pace {
 	step(now: number, ahead: number): Step {
 		this.#samples.push({ at: now, ahead });
 		this.#samples = this.#samples.filter((sample) => now - sample.at < WINDOW);
-		if (now - this.#calm > 10_000) {
-			this.target = Math.max(SMALLEST, this.target * 0.8);
+		if (now - this.#calm > 5_000) {
+			this.target = Math.max(SMALLEST, this.target * 0.7);
 			this.#calm = now;
 		}
 		const trough = Math.min(...this.#samples.map((sample) => sample.ahead));
@@ -30,14 +30,14 @@ export class Pace {
 			return { jump: this.target + 0.05 };
 		}
 		const over = trough - this.target;
-		if (over > 0.04) return { rate: 1 + Math.min(0.25, 0.05 + over) };
+		if (over > 0.02) return { rate: 1 + Math.min(0.25, 0.03 + over) };
 		if (over < -0.04 && ahead > 0) return { rate: 0.96 };
 		return { rate: 1 };
 	}
 
 	/** The picture stood still for want of data. */
 	stalled(now: number): void {
-		this.target = Math.min(LARGEST, this.target * 1.4);
+		this.target = Math.min(LARGEST, this.target + 0.02);
 		this.#calm = now;
 		this.#samples = [];
 	}

@@ -33,6 +33,7 @@ const KEEP = 30_000;
 const AHEAD = 10_000;
 /** Time base of the video element: instants are placed relative to a day before the first wanted one. */
 const DAY = 86_400_000;
+const REACH = 400 * DAY;
 
 export class Playback {
 	#video: HTMLVideoElement;
@@ -50,7 +51,8 @@ export class Playback {
 	#work = new AbortController();
 	#turn: Promise<void> = Promise.resolve();
 	#pumping = false;
-	#wanted = 0;
+	/** The instant that playing goes to, until a picture of it is shown. */
+	#wanted: number | undefined;
 	#asked = 0;
 	#closed = false;
 	#watch = 0;
@@ -67,6 +69,7 @@ export class Playback {
 		video.src = this.#object;
 		video.addEventListener('waiting', this.#stalled);
 		video.addEventListener('seeked', this.#shown);
+		video.addEventListener('loadedmetadata', this.#place);
 		this.#timer = setInterval(() => void this.#pump(), 500);
 		this.#watchPictures();
 	}
@@ -77,6 +80,7 @@ export class Playback {
 		clearInterval(this.#timer);
 		this.#video.removeEventListener('waiting', this.#stalled);
 		this.#video.removeEventListener('seeked', this.#shown);
+		this.#video.removeEventListener('loadedmetadata', this.#place);
 		if (this.#watch) this.#video.cancelVideoFrameCallback?.(this.#watch);
 		this.#video.removeAttribute('src');
 		this.#video.load();
@@ -85,12 +89,12 @@ export class Playback {
 
 	/** The shown instant in milliseconds since 1970. */
 	get at(): number {
-		return this.#video.readyState > 0 ? this.#origin + this.#video.currentTime * 1000 : this.#wanted;
+		return this.#wanted ?? this.#origin + this.#video.currentTime * 1000;
 	}
 
-	/** True if `at` can be reached without a new player: times before the origin cannot. */
+	/** True if `at` can be reached without a new player: times before the origin, or far behind it, cannot. */
 	reaches(at: number): boolean {
-		return at > this.#origin;
+		return at > this.#origin && at < this.#origin + REACH;
 	}
 
 	seek(at: number): void {
@@ -109,7 +113,9 @@ export class Playback {
 		const now = this.at;
 		const frames = [...this.#loaded.values()].flatMap((entry) => entry.frames).sort((a, b) => a - b);
 		const target =
-			direction > 0 ? frames.find((frame) => frame > now + 2) : frames.findLast((frame) => frame < this.#current(frames, now) - 2);
+			direction > 0
+				? frames.find((frame) => frame > now + 2)
+				: frames.findLast((frame) => frame < this.#current(frames, now) - 2);
 		const inside = target !== undefined && Math.abs(target - now) < 5_000;
 		this.seek(inside ? target + 1 : now + direction * 70);
 	}
@@ -119,9 +125,10 @@ export class Playback {
 	}
 
 	#opened = (): void => {
-		this.#media.duration = Number.POSITIVE_INFINITY;
+		// Finite, so that every instant can be sought before its segment is there.
+		this.#media.duration = REACH / 1000;
 		this.#events.waiting(true);
-		void this.#arrive(this.#wanted);
+		void this.#arrive(this.at);
 	};
 
 	/** Goes to `at`: finds what is recorded there, jumps over a gap, and starts to load. */
@@ -137,13 +144,24 @@ export class Playback {
 				return;
 			}
 			if (target - at > SEAM) this.#events.gap(at, target);
-			this.#wanted = target;
-			this.#video.currentTime = (target - this.#origin) / 1000;
+			this.#goTo(target);
 			await this.#pump();
 		} catch (reason) {
 			if (!signal.aborted) this.#events.failed(reason);
 		}
 	}
+
+	#goTo(target: number): void {
+		this.#wanted = target;
+		this.#place();
+	}
+
+	/** Before its first segment the element takes no position: it is given again with the metadata. */
+	#place = (): void => {
+		if (this.#wanted !== undefined && this.#video.readyState > 0) {
+			this.#video.currentTime = (this.#wanted - this.#origin) / 1000;
+		}
+	};
 
 	#covers(at: number): boolean {
 		const segment = this.#segments[indexAt(this.#segments, at)];
@@ -162,7 +180,7 @@ export class Playback {
 		this.#pumping = true;
 		try {
 			while (!signal.aborted) {
-				const at = this.#video.seeking ? this.#wanted : this.at;
+				const at = this.at;
 				const ahead = AHEAD * Math.max(1, this.#video.playbackRate);
 				await this.#extend(at, ahead, signal);
 				if (signal.aborted) break;
@@ -191,13 +209,12 @@ export class Playback {
 		const target = afterGap(this.#segments, at + 50);
 		if (target === undefined) {
 			const last = this.#segments.at(-1);
-			if (last && at >= last.end - 300 && !this.#video.seeking) this.#events.edge(at);
+			if (last && at >= last.end - 300 && this.#wanted === undefined) this.#events.edge(at);
 			return;
 		}
-		if (target - at <= SEAM || this.#video.seeking) return;
+		if (target - at <= SEAM || this.#wanted !== undefined) return;
 		this.#events.gap(at, target);
-		this.#wanted = target;
-		this.#video.currentTime = (target - this.#origin) / 1000;
+		this.#goTo(target);
 	}
 
 	async #load(segment: Segment, signal: AbortSignal): Promise<void> {
@@ -247,10 +264,10 @@ export class Playback {
 	}
 
 	#append(segment: Segment, init: { bytes: Uint8Array; tracks: Track[] }, bytes: Uint8Array): Promise<void> {
-		return this.#inTurn(() => this.#place(segment, init, bytes));
+		return this.#inTurn(() => this.#insert(segment, init, bytes));
 	}
 
-	async #place(segment: Segment, init: { bytes: Uint8Array; tracks: Track[] }, bytes: Uint8Array): Promise<void> {
+	async #insert(segment: Segment, init: { bytes: Uint8Array; tracks: Track[] }, bytes: Uint8Array): Promise<void> {
 		const facts = fragment(bytes, init.tracks);
 		if (this.#closed || !facts || this.#loaded.has(segment.start)) return;
 		const buffer = await this.#describe(segment.init, init.bytes);
@@ -319,6 +336,7 @@ export class Playback {
 	};
 
 	#shown = (): void => {
+		this.#wanted = undefined;
 		this.#events.waiting(false);
 		this.#events.time(this.at);
 	};

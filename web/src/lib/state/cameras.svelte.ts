@@ -1,14 +1,15 @@
-/** The cameras of the household, read again every few seconds while a screen looks at them. */
+/** The cameras of the household, told by the server as they change while a screen looks at them. */
 import { get } from '$lib/api/client';
 import type { Camera, List } from '$lib/api/types';
 
-const EVERY = 5_000;
+const AGAIN = 3_000;
 
 class Cameras {
-	items = $state<Camera[]>([]);
+	items = $state.raw<Camera[]>([]);
 	loaded = $state(false);
 	problem = $state<unknown>();
 	#watchers = 0;
+	#events: EventSource | undefined;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 
 	find(id: string): Camera | undefined {
@@ -17,38 +18,51 @@ class Cameras {
 
 	/** For `$effect`: keeps the list fresh until the returned function is called. */
 	watch = (): (() => void) => {
-		if (this.#watchers++ === 0) void this.#round();
+		if (this.#watchers++ === 0) {
+			document.addEventListener('visibilitychange', this.#follow);
+			this.#follow();
+		}
 		return () => {
-			if (--this.#watchers === 0) clearTimeout(this.#timer);
+			if (--this.#watchers > 0) return;
+			document.removeEventListener('visibilitychange', this.#follow);
+			this.#leave();
 		};
 	};
 
 	async load(): Promise<void> {
 		try {
-			this.items = await everyPage();
-			this.problem = undefined;
-			this.loaded = true;
+			this.#take(await get<List<Camera>>('cameras'));
 		} catch (reason) {
 			this.problem = reason;
 		}
 	}
 
-	async #round(): Promise<void> {
-		clearTimeout(this.#timer);
-		if (document.visibilityState === 'visible' || !this.loaded) await this.load();
-		if (this.#watchers > 0) this.#timer = setTimeout(() => void this.#round(), EVERY);
+	#take(list: List<Camera>): void {
+		this.items = list.items;
+		this.problem = undefined;
+		this.loaded = true;
 	}
-}
 
-async function everyPage(): Promise<Camera[]> {
-	const items: Camera[] = [];
-	let next: string | null = null;
-	do {
-		const page: List<Camera> = await get('cameras', { after: next });
-		items.push(...page.items);
-		next = page.next;
-	} while (next);
-	return items;
+	/** Events come only while the page can be seen: a browser allows few connections to one host. */
+	#follow = (): void => {
+		this.#leave();
+		if (document.visibilityState !== 'visible') return;
+		const events = new EventSource('/api/v1/changes');
+		events.addEventListener('cameras', (event: MessageEvent<string>) => this.#take(JSON.parse(event.data)));
+		// An event source does not say why it failed: asking for the list does, and notices a session that ended.
+		events.onerror = () => {
+			this.#leave();
+			void this.load();
+			this.#timer = setTimeout(this.#follow, AGAIN);
+		};
+		this.#events = events;
+	};
+
+	#leave(): void {
+		clearTimeout(this.#timer);
+		this.#events?.close();
+		this.#events = undefined;
+	}
 }
 
 export const cameras = new Cameras();

@@ -57,7 +57,11 @@ export class Record {
 	#take(answer: Timeline): void {
 		const instant = (text: string) => Date.parse(text);
 		this.spans = union(answer.spans.map((span) => ({ start: instant(span.start), end: instant(span.end) })));
-		this.gaps = answer.gaps.map((gap) => ({ start: instant(gap.start), end: instant(gap.end), cause: gap.cause }));
+		// A gap that lasts ends now; what lies ahead is nobody's gap.
+		const until = (end: string | null) => Math.min(end === null ? this.#asked : instant(end), this.#asked);
+		this.gaps = answer.gaps
+			.map((gap) => ({ start: instant(gap.start), end: until(gap.end), cause: gap.cause }))
+			.filter((gap) => gap.end > gap.start);
 		this.edge = answer.live_edge ? instant(answer.live_edge) : undefined;
 	}
 
