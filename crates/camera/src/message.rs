@@ -42,7 +42,7 @@ impl Headers {
             let folded = line.starts_with([' ', '\t']) && !line.trim_start().contains(':');
             if let (true, Some((_, value))) = (folded, fields.last_mut()) {
                 value.push(' ');
-                value.push_str(line.trim());
+                value.push_str(&line.trim().replace(char::is_control, " "));
             } else if let Some((name, value)) = line.split_once(':') {
                 fields.push((name.trim().to_owned(), value.trim().replace(char::is_control, " ")));
             }
@@ -135,6 +135,7 @@ mod tests {
         assert_eq!((answer.status, answer.headers.cseq()), (401, Some(7)));
         assert_eq!(answer.headers.get("www-authenticate"), Some("Digest realm=\"a\", nonce=\"b\""));
         assert_eq!(answer.headers.get("x"), Some("a b"));
+        assert_eq!(response("RTSP/1.0 200 OK\r\nX: a\r\n b\rc\r\n\r\n").headers.get("x"), Some("a b c"));
         assert_eq!(response("RTSP/1.0 200 OK\r\n\r\n").headers.cseq(), None);
         assert_eq!(response("RTSP/2.0 200\r\nServer: \u{fffd}\r\n").headers.get("server"), Some("\u{fffd}"));
     }
