@@ -32,10 +32,12 @@ policy::personal! {
 impl Accounts {
     /// The household of this installation; made, in UTC, if there is none.
     pub async fn ensure_household(&self) -> Result<HouseholdId> {
+        if let Some(id) = first(self.db.conn()).await? {
+            return Ok(id);
+        }
         let tx = self.db.begin().await?;
-        let first = Entity::find().order_by_id_asc().one(&tx).await.map_err(db::error)?;
-        let id = match first {
-            Some(household) => household.id.into(),
+        let id = match first(&tx).await? {
+            Some(id) => id,
             None => self.insert_household(&tx).await?,
         };
         tx.commit().await.map_err(db::error)?;
@@ -70,4 +72,9 @@ impl Accounts {
             .map_err(db::error)?;
         Ok(name)
     }
+}
+
+async fn first(conn: &impl ConnectionTrait) -> Result<Option<HouseholdId>> {
+    let household = Entity::find().order_by_id_asc().one(conn).await.map_err(db::error)?;
+    Ok(household.map(|household| household.id.into()))
 }

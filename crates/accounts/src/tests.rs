@@ -314,6 +314,19 @@ async fn a_token_never_does_more_than_its_maker_and_never_longer_than_a_year() {
         let caller = home.accounts.api_token(&terminal.token).await.unwrap();
         assert_eq!((caller.account(), caller.role()), (None, Role::Owner));
         assert_eq!(kind(make(&caller, "media:read", None).await), Kind::Denied, "admin is not media");
+        let nobody = make(&home.terminal, "cameras:read", Some(1)).await.unwrap();
+        let nobody = home.accounts.api_token(&nobody.token).await.unwrap();
+        assert!(home.accounts.people(&nobody).await.unwrap().is_empty());
+        home.accounts
+            .revoke_token(
+                &home.terminal,
+                match nobody.via() {
+                    Via::Token(id) => id,
+                    other => panic!("{other:?}"),
+                },
+            )
+            .await
+            .unwrap();
         let listed = home.accounts.tokens(&owner).await.unwrap();
         assert_eq!(listed.len(), 2);
         assert_eq!(listed[1].name.as_ref().unwrap().open(), "Home Assistant");

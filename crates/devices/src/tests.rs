@@ -362,15 +362,16 @@ async fn when_the_log_cannot_be_written_nothing_is_shown() {
     db::testing::each(all_migrations, |db| async move {
         let home = home(db).await;
         let id = home.camera("Porch").await;
-        let mut live = home.devices.ticket(&home.owner, id, Action::Live, None).await.unwrap();
+        let live = || home.devices.ticket(&home.owner, id, Action::Live, None);
+        live().await.unwrap().action();
         home.db.conn().execute_unprepared("ALTER TABLE views RENAME TO away").await.unwrap();
         let play = || home.devices.ticket(&home.owner, id, Action::Play, home.media(0, 60));
         assert_eq!(kind(play().await), Kind::Unavailable);
         home.clock.advance(11 * SECOND);
-        assert_eq!(kind(home.devices.renew(&mut live, home.now()).await), Kind::Unavailable, "nor goes on");
+        assert_eq!(kind(live().await), Kind::Unavailable, "nor goes on");
         home.db.conn().execute_unprepared("ALTER TABLE away RENAME TO views").await.unwrap();
         assert!(play().await.is_ok());
-        assert!(home.devices.renew(&mut live, home.now()).await.is_ok());
+        assert!(live().await.is_ok());
     })
     .await;
 }
@@ -455,22 +456,29 @@ async fn a_live_view_is_logged_to_its_end_and_stops_when_the_right_ends() {
         let (porch, drive) = (home.camera("Porch").await, home.camera("Drive").await);
         let viewer = &home.viewer.caller;
         let started = home.now();
-        let mut live = home.devices.ticket(viewer, porch, Action::Live, None).await.unwrap();
-        let mut other = home.devices.ticket(&home.owner, drive, Action::Live, None).await.unwrap();
+        let goes_on = |caller: &Caller, camera: CameraId, since: Time| {
+            let (devices, caller, until) = (home.devices.clone(), caller.clone(), home.now());
+            async move {
+                devices.may_still_view(&caller, camera).await?;
+                devices.ticket(&caller, camera, Action::Live, Some(Range::new(since, until)?)).await.map(drop)
+            }
+        };
+        home.devices.ticket(viewer, porch, Action::Live, None).await.unwrap().action();
+        home.devices.ticket(&home.owner, drive, Action::Live, None).await.unwrap().action();
         for _ in 0..24 {
+            let since = home.now();
             home.clock.advance(5 * SECOND);
-            home.devices.renew(&mut live, home.now()).await.unwrap();
-            home.devices.renew(&mut other, home.now()).await.unwrap();
+            goes_on(viewer, porch, since).await.unwrap();
+            goes_on(&home.owner, drive, since).await.unwrap();
         }
-        assert_eq!(live.range().duration(), 120 * SECOND);
         let page = home.devices.view_log(viewer, None, None, 10).await.unwrap();
         assert_eq!(page.items.len(), 1, "a viewer sees only what that person watched");
         assert_eq!(page.items[0].media, Some(Range { start: started, end: home.now() }));
 
         home.devices.remove(&home.owner, drive).await.unwrap();
-        assert_eq!(kind(home.devices.renew(&mut other, home.now()).await), Kind::NotFound);
+        assert_eq!(kind(goes_on(&home.owner, drive, started).await), Kind::NotFound);
         home.accounts.remove_viewer(&home.owner, viewer.account().unwrap()).await.unwrap();
-        assert_eq!(kind(home.devices.renew(&mut live, home.now()).await), Kind::Unauthenticated);
+        assert_eq!(kind(goes_on(viewer, porch, started).await), Kind::Unauthenticated);
         let log = home.devices.view_log(&home.owner, None, None, 10).await.unwrap();
         assert_eq!(log.items.len(), 2, "the log outlives the camera and the person");
         assert_eq!(viewer.role(), Role::Viewer);
