@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn exp_golomb_codes_are_those_of_the_standard() {
-        let mut bits = Bits::new(&[0b1_010_011_0, 0b0100_0010, 0b1_0000000]);
+        let mut bits = Bits::new(&[0b1010_0110, 0b0100_0010, 0b1000_0000]);
         assert_eq!([bits.ue(), bits.ue(), bits.ue(), bits.ue()], [Some(0), Some(1), Some(2), Some(3)]);
         assert_eq!(bits.se(), Some(-2), "00101 is code 4");
     }

@@ -454,3 +454,142 @@ impl<'a> View<'a> {
         self.bytes.get(sample.data.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::params;
+
+    const START: i64 = 1_790_000_000_000_000;
+
+    fn at(micros: i64) -> Time {
+        Time::from_micros(START + micros)
+    }
+
+    fn builder() -> Builder {
+        Builder::new(Arc::new(params()), Vec::new())
+    }
+
+    fn push(builder: &mut Builder, bytes: &[u8], time: i64, key: bool) {
+        builder.video().extend_from_slice(bytes);
+        builder.push_video(bytes.len(), at(time), key);
+    }
+
+    #[test]
+    fn what_was_built_is_read_back_with_its_times() {
+        let mut builder = builder();
+        push(&mut builder, b"key", 0, true);
+        builder.audio().extend_from_slice(&[5; 160]);
+        builder.push_audio(160, at(-10_000));
+        push(&mut builder, b"picture", 40_000, false);
+        let fragment = builder.finish(Some(at(80_000)), at(0)).unwrap();
+        assert_eq!((fragment.meta.time, fragment.meta.duration), (at(0), Duration::from_millis(80)));
+        assert_eq!((fragment.meta.video_samples, fragment.meta.audio_samples, fragment.meta.largest), (2, 1, 7));
+        assert!(fragment.start >= RESERVED);
+        let view = View::parse(fragment.plain(), &params(), at(0)).unwrap();
+        let read: Vec<_> = view.samples().iter().map(|it| (it.pts, it.key, view.data(it).unwrap())).collect();
+        assert_eq!(read, [(at(0), true, &b"key"[..]), (at(40_000), false, b"picture"), (at(-10_000), true, &[5; 160])]);
+        assert_eq!(view.samples()[2].duration, Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_split_moves_the_key_and_the_unit_under_way_and_drops_what_nobody_took() {
+        let mut first = builder();
+        push(&mut first, b"one", 0, true);
+        first.video().extend_from_slice(b"dropped");
+        push(&mut first, b"two", 40_000, false);
+        first.video().extend_from_slice(b"next key");
+        first.audio().extend_from_slice(b"part of a sound");
+        let mut second = first.split(first.params().clone(), Vec::new());
+        second.push_video(8, at(80_000), true);
+        assert_eq!(second.audio(), b"part of a sound");
+        assert_eq!((first.bytes(), second.bytes()), (6, 8));
+        assert_eq!(second.video_samples().next(), Some((at(80_000), true, &b"next key"[..])));
+        let fragment = first.finish(second.start(), at(0)).unwrap();
+        assert!(fragment.plain().ends_with(b"onetwo"));
+        assert_eq!(fragment.meta.duration, Duration::from_millis(80));
+    }
+
+    #[test]
+    fn times_never_step_back_in_a_stream_without_b_frames() {
+        let mut first = builder();
+        push(&mut first, b"a", 0, true);
+        push(&mut first, b"b", 40_000, false);
+        push(&mut first, b"c", 20_000, false);
+        let mut second = first.split(first.params().clone(), Vec::new());
+        push(&mut second, b"d", 30_000, true);
+        let last = second.start().unwrap();
+        let fragment = first.finish(Some(last), at(0)).unwrap();
+        let view = View::parse(fragment.plain(), &params(), at(0)).unwrap();
+        let times: Vec<_> = view.samples().iter().map(|sample| sample.pts).chain([last]).collect();
+        assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+    }
+
+    #[test]
+    fn b_frames_are_shown_in_their_order_and_decoded_in_theirs() {
+        let mut builder = builder();
+        builder.reorders = true;
+        let shown = [0, 120_000, 40_000, 80_000, 240_000, 160_000, 200_000];
+        shown.iter().for_each(|&time| push(&mut builder, b"x", time, time == 0));
+        let fragment = builder.finish(Some(at(280_000)), at(0)).unwrap();
+        let view = View::parse(fragment.plain(), &params(), at(0)).unwrap();
+        let near = |time: Time, micros: i64| (time.micros_from(at(micros))).abs() <= 12;
+        for (index, sample) in view.samples().iter().enumerate() {
+            assert!(near(sample.pts, shown[index]) && near(sample.dts, index as i64 * 40_000), "{sample:?}");
+        }
+        assert_eq!(fragment.meta.duration, Duration::from_millis(280));
+    }
+
+    #[test]
+    fn a_fragment_with_more_samples_than_the_headroom_holds_is_whole_all_the_same() {
+        let mut builder = builder();
+        (0..5000).for_each(|index| push(&mut builder, &[index as u8], index * 1000, index % 7 == 0));
+        let fragment = builder.finish(None, at(0)).unwrap();
+        assert!(fragment.start >= RESERVED);
+        let view = View::parse(fragment.plain(), &params(), at(0)).unwrap();
+        assert_eq!(view.samples().len(), 5000);
+        for (index, sample) in view.samples().iter().enumerate() {
+            assert_eq!(view.data(sample), Some(&[index as u8][..]));
+            assert_eq!(sample.key, index % 7 == 0);
+        }
+    }
+
+    #[test]
+    fn shifting_changes_times_and_nothing_else() {
+        let mut builder = builder();
+        push(&mut builder, b"key", 4_000_000, true);
+        let mut fragment = builder.finish(None, at(0)).unwrap();
+        let before = fragment.plain().to_vec();
+        shift(fragment.plain_mut(), &params(), at(0), at(3_000_000), 9).unwrap();
+        let view = View::parse(fragment.plain(), &params(), at(3_000_000) + LEAD).unwrap();
+        assert_eq!(view.samples()[0].pts, at(4_000_000));
+        let changed = before.iter().zip(fragment.plain()).filter(|(a, b)| a != b).count();
+        assert!((1..=12).contains(&changed), "{changed} bytes");
+        let moof = before.len() - 8 - 3;
+        assert!(shift(&mut before.clone()[..moof], &params(), at(0), at(0), 1).is_ok(), "the moof alone is enough");
+        assert!(shift(&mut before.clone()[..moof - 1], &params(), at(0), at(0), 1).is_err());
+        assert!(builder_without_pictures().is_none());
+    }
+
+    fn builder_without_pictures() -> Option<Fragment> {
+        builder().finish(None, at(0))
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn foreign_bytes_never_panic(mut bytes: Vec<u8>, at_byte: proptest::sample::Index, value: u8) {
+            let _ = View::parse(&bytes, &params(), at(0));
+            let _ = shift(&mut bytes, &params(), at(0), at(1), 1);
+            let mut builder = builder();
+            push(&mut builder, b"key", 0, true);
+            push(&mut builder, b"other", 40_000, false);
+            let mut plain = builder.finish(None, at(0)).unwrap().plain().to_vec();
+            let index = at_byte.index(plain.len());
+            plain[index] = value;
+            if let Ok(view) = View::parse(&plain, &params(), at(0)) {
+                assert!(view.samples().iter().filter_map(|sample| view.data(sample)).all(|data| data.len() <= plain.len()));
+            }
+            let _ = shift(&mut plain, &params(), at(0), at(1), 1);
+        }
+    }
+}

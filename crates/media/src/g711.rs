@@ -47,7 +47,7 @@ const fn ulaw_table() -> [i16; 256] {
     let mut code = 0;
     while code < 256 {
         let value = !(code as u8);
-        let magnitude = ((((value & 0x0f) as i16) << 3) + 0x84 << ((value >> 4) & 7)) - 0x84;
+        let magnitude = (((((value & 0x0f) as i16) << 3) + 0x84) << ((value >> 4) & 7)) - 0x84;
         table[code] = if value & 0x80 != 0 { -magnitude } else { magnitude };
         code += 1;
     }

@@ -45,3 +45,33 @@ fn follows(before: &Entry, entry: &Entry) -> bool {
     let apart = entry.time.micros_from(before.time + before.duration);
     apart.unsigned_abs() <= PAUSE.as_micros() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::Time;
+
+    fn entry(seconds: i64, description: u32) -> Entry {
+        let time = Time::from_micros(1_790_000_000_000_000 + seconds * 1_000_000);
+        Entry { time, duration: Duration::from_secs(2), len: 1, description, origin: time, key: true }
+    }
+
+    #[test]
+    fn maps_pauses_and_the_end_are_told() {
+        let entries = [entry(0, 0), entry(2, 0), entry(60, 0), entry(62, 1)];
+        let text = playlist(&entries, |map| format!("init{map}.mp4"), |index| format!("{index}.m4s"), true);
+        let expected = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n\
+            #EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MAP:URI=\"init0.mp4\"\n\
+            #EXT-X-PROGRAM-DATE-TIME:2026-09-21T14:13:20Z\n#EXTINF:2.00000,\n0.m4s\n#EXTINF:2.00000,\n1.m4s\n\
+            #EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-09-21T14:14:20Z\n#EXTINF:2.00000,\n2.m4s\n\
+            #EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"init1.mp4\"\n\
+            #EXT-X-PROGRAM-DATE-TIME:2026-09-21T14:14:22Z\n#EXTINF:2.00000,\n3.m4s\n#EXT-X-ENDLIST\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_growing_or_empty_playlist_has_no_end() {
+        let text = playlist(&[], |_| String::new(), |_| String::new(), false);
+        assert_eq!(text, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n");
+    }
+}

@@ -85,3 +85,25 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub(crate) const fn malformed(format: &'static str, what: &'static str) -> Error {
     Error::Malformed { format, what }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 640x360 at 25 pictures a second without B-frames, and A-law sound.
+    pub(crate) fn params() -> StreamParams {
+        const SPS: &[u8] = &[
+            0x67, 0x42, 0xc0, 0x1e, 0xd9, 0x00, 0xa0, 0x2f, 0xf9, 0x70, 0x11, 0x00, 0x00, 0x03, 0x00, 0x01, 0x00, 0x00,
+            0x03, 0x00, 0x32, 0x0f, 0x16, 0x2e, 0x48,
+        ];
+        StreamParams {
+            video: VideoParams::h264(SPS, &[0x68, 0xce, 0x3c, 0x80]).unwrap(),
+            audio: Some(AudioParams::g711(AudioCodec::Pcma, 8000, 1)),
+        }
+    }
+
+    #[test]
+    fn the_mime_type_names_both_codecs() {
+        assert_eq!(params().mime(), "video/mp4; codecs=\"avc1.42c01e,alaw\"");
+    }
+}

@@ -160,7 +160,7 @@ fn read_trun(trun: Atom<'_>, base: i64, at: i64, defaults: Defaults, samples: &m
     };
     let first_flags = if flags & TRUN_FIRST_FLAGS != 0 { Some(fields.u32()?) } else { None };
     let width = 4 * (flags & (TRUN_DURATION | TRUN_SIZE | TRUN_FLAGS | TRUN_OFFSETS)).count_ones() as usize;
-    let fits = if width == 0 { count <= MAX_UNIFORM } else { count <= fields.0.len() / width };
+    let fits = count <= fields.0.len().checked_div(width).unwrap_or(MAX_UNIFORM);
     if !fits {
         return None;
     }

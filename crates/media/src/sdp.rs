@@ -112,12 +112,11 @@ fn attribute(value: &str, media: &mut Media) {
         media.control = rest.into();
     } else if name.eq_ignore_ascii_case("rtpmap") {
         rtpmap(rest, media);
-    } else if name.eq_ignore_ascii_case("fmtp") {
-        if let Some((payload_type, parameters)) = rest.split_once(char::is_whitespace) {
-            if payload_type.parse() == Ok(media.payload_type) {
-                media.fmtp = parameters.trim().into();
-            }
-        }
+    } else if name.eq_ignore_ascii_case("fmtp")
+        && let Some((payload_type, parameters)) = rest.split_once(char::is_whitespace)
+        && payload_type.parse() == Ok(media.payload_type)
+    {
+        media.fmtp = parameters.trim().into();
     }
 }
 

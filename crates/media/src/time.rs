@@ -1,7 +1,8 @@
 //! Time discipline: a camera's RTP clock, kept to our UTC.
 //!
-//! Between two pictures the camera's clock counts; over seconds ours does. When pictures arrive is known only to the
-//! tick at which sockets are drained, and networks delay, so only the least delayed arrival of each two seconds counts.
+//! Between two pictures the camera's clock counts; over minutes ours does. When pictures arrive is known only to the
+//! tick at which sockets are drained, and networks delay, so only the least delayed arrival of each two seconds counts,
+//! and nothing is corrected that may be chance: players and their users see uneven time, not a tenth of a second.
 
 use crate::rtcp::SenderReport;
 use base::Time;
@@ -16,11 +17,17 @@ const REORDER: i64 = 1_000_000;
 /// How long arrivals are watched before the clock is corrected.
 const WINDOW: Duration = Duration::from_secs(2);
 
-/// Lateness beyond this says nothing about drift.
-const FAR: i64 = 100_000;
+/// A unit may seem to come before its time by this much; more is proof that the time is too late.
+const EARLY: i64 = 20_000;
 
-/// Drift that is believed, in millionths.
-const MAX_DRIFT: i64 = 50_000;
+/// The least lateness may be this much over half a tick before the time counts as too early.
+const LATE: i64 = 50_000;
+
+/// Corrections are made at this pace, in microseconds a second, unless drift needs more.
+const PACE: i64 = 10_000;
+
+/// The fastest pace.
+const MAX_PACE: i64 = 50_000;
 
 /// Reports of two tracks that are farther apart than this are not of one clock.
 const MAX_REPORT_DISTANCE: i64 = 60_000_000;
@@ -44,8 +51,8 @@ pub struct Discipline {
     correction: i64,
     /// What the correction still lacks.
     lacking: i64,
-    /// How much faster our clock is, in millionths.
-    drift: i64,
+    /// How many microseconds of it are made up in a second.
+    pace: i64,
     /// Sender reports put this track where it is, not arrivals.
     aligned: bool,
     report: Option<(u64, i64)>,
@@ -57,29 +64,30 @@ struct Anchor {
     time: Time,
     newest: i64,
     window_start: Time,
-    /// The least lateness in the window.
+    /// The least lateness in the window, and in the one before.
     least: i64,
+    least_before: Option<i64>,
 }
 
 impl Discipline {
     /// For timestamps of `clock_rate` ticks a second.
     pub fn new(clock_rate: u32) -> Self {
         let clock_rate = i64::from(clock_rate.max(1));
-        Self { clock_rate, anchor: None, correction: 0, lacking: 0, drift: 0, aligned: false, report: None }
+        Self { clock_rate, anchor: None, correction: 0, lacking: 0, pace: PACE, aligned: false, report: None }
     }
 
     /// The time of a unit that arrived at `arrival` or up to a `tick` before. Presentation timestamps may step back
     /// as B-frames do. A jump is a step of more than 2 s against prediction, or backwards by more than 1 s.
     pub fn map(&mut self, timestamp: i64, arrival: Time, tick: Duration) -> Mapped {
         let Some(newest) = self.anchor.as_ref().map(|anchor| anchor.newest) else {
-            return self.start(timestamp, arrival, false);
+            return self.start(timestamp, arrival - tick, false);
         };
         let step = self.micros(timestamp.saturating_sub(newest));
         self.slew(step);
         let time = self.predict(timestamp);
         let late = arrival.micros_from(time);
         let tick = tick.as_micros() as i64;
-        if step < -REORDER || late < -JUMP - tick || self.observe(late, arrival) {
+        if step < -REORDER || late < -JUMP - tick || self.observe(late, arrival, tick) {
             return self.start(timestamp, self.resume_at(arrival, tick), true);
         }
         if let Some(anchor) = &mut self.anchor {
@@ -99,7 +107,7 @@ impl Discipline {
     pub fn align(&mut self, other: &Discipline) {
         self.aligned = match self.misalignment(other) {
             Some(error) if error.abs() <= MAX_ALIGNMENT => {
-                self.lacking = error;
+                (self.lacking, self.pace) = (error, PACE);
                 true
             }
             _ => false,
@@ -116,8 +124,15 @@ impl Discipline {
     }
 
     fn start(&mut self, timestamp: i64, time: Time, jump: bool) -> Mapped {
-        self.anchor = Some(Anchor { timestamp, time, newest: timestamp, window_start: time, least: i64::MAX });
-        (self.correction, self.lacking, self.drift) = (0, 0, 0);
+        self.anchor = Some(Anchor {
+            timestamp,
+            time,
+            newest: timestamp,
+            window_start: time,
+            least: i64::MAX,
+            least_before: None,
+        });
+        (self.correction, self.lacking) = (0, 0);
         (self.aligned, self.report) = (false, None);
         Mapped { time, jump }
     }
@@ -139,30 +154,53 @@ impl Discipline {
         Time::from_micros(anchor.time.micros().saturating_add(micros).saturating_add(self.correction))
     }
 
-    /// Moves the correction over the time that passed: by the drift, and by what is lacking, at most five per cent.
+    /// Makes up a part of what is lacking over the time that passed.
     fn slew(&mut self, step: i64) {
-        let step = step.clamp(0, JUMP);
-        let part = (self.lacking * step / WINDOW.as_micros() as i64).clamp(-step / 20, step / 20);
+        let most = step.clamp(0, JUMP) * self.pace / 1_000_000;
+        let part = self.lacking.clamp(-most, most);
         self.lacking -= part;
-        self.correction += part + self.drift * step / 1_000_000;
+        self.correction += part;
     }
 
-    /// Watches how late units are; at the end of a window corrects, or tells that the clock has fallen behind.
-    fn observe(&mut self, late: i64, arrival: Time) -> bool {
+    /// Watches how late units are; at the end of a window corrects, or tells that the camera's clock has fallen behind.
+    fn observe(&mut self, late: i64, arrival: Time, tick: i64) -> bool {
         let Some(anchor) = &mut self.anchor else { return false };
         anchor.least = anchor.least.min(late);
         if arrival.since(anchor.window_start) < WINDOW {
             return false;
         }
-        let least = anchor.least;
-        (anchor.window_start, anchor.least) = (arrival, i64::MAX);
-        if least <= JUMP && !self.aligned {
-            // A proportional and an integral part, well damped.
-            self.lacking = least / 2;
-            let seconds = WINDOW.as_secs() as i64;
-            self.drift = (self.drift + least.clamp(-FAR, FAR) / 16 / seconds).clamp(-MAX_DRIFT, MAX_DRIFT);
+        let least = std::mem::replace(&mut anchor.least, i64::MAX);
+        let before = anchor.least_before.replace(least);
+        anchor.window_start = arrival;
+        if least > JUMP {
+            return true;
         }
-        least > JUMP
+        if !self.aligned {
+            self.correct(excess(least, before, tick), before.is_none());
+        }
+        false
+    }
+
+    /// Drift comes again in each window and is made up within one; the `first` window may only look like it. What is
+    /// lacking from before is not forgotten, unless the time is too late.
+    fn correct(&mut self, excess: i64, first: bool) {
+        if excess < 0 || excess > self.lacking {
+            self.lacking = excess;
+            let pace = excess.abs() / WINDOW.as_secs() as i64 + 1;
+            self.pace = if first { PACE } else { pace.min(MAX_PACE) };
+        }
+    }
+}
+
+/// By how much the least lateness of a window is beyond what may be chance.
+fn excess(least: i64, before: Option<i64>, tick: i64) -> i64 {
+    if least < -EARLY {
+        return least + EARLY;
+    }
+    match before {
+        // The first window: time was begun a tick early, so that it need not be turned back.
+        None => (least - tick / 4 - EARLY).max(0),
+        Some(before) => (least.min(before) - tick / 2 - LATE).max(0),
     }
 }
 
@@ -200,9 +238,27 @@ mod tests {
         for ppm in [-20_000, -500, 0, 500, 20_000] {
             let errors = errors(ppm, 600);
             let worst = errors[900..].iter().map(|error| error.abs()).max().unwrap();
+            println!("{ppm} ppm: at most {worst} µs off");
             assert!(worst < 200_000, "{ppm} ppm: {worst} µs");
             let steps = errors.windows(2).map(|pair| (pair[1] - pair[0]).abs()).max().unwrap();
             assert!(steps < 6_000, "{ppm} ppm: a step of {steps} µs between pictures");
+        }
+    }
+
+    #[test]
+    fn a_steady_camera_is_not_disturbed_however_ticks_and_pictures_beat() {
+        for (rate, off) in [(15, 0), (15, 30), (15, -30), (30, 100), (25, -100), (5, 50)] {
+            let mut discipline = Discipline::new(90_000);
+            let times = (0..rate * 900).map(|frame: i64| {
+                let real = 12_345 + frame * 1_000_000 / rate;
+                let seen = drained(real + real * off / 1_000_000 + 3_000);
+                discipline.map(frame * 90_000 / rate, seen, TICK).time.micros()
+            });
+            let times: Vec<i64> = times.collect();
+            let settled = &times[rate as usize * 60..];
+            let most = settled.iter().zip(0..).map(|(time, at)| time - at * 1_000_000 / rate);
+            let (least, most) = (most.clone().min().unwrap(), most.max().unwrap());
+            assert!(most - least < 120_000, "{rate} a second, {off} ppm: moved by {} µs", most - least);
         }
     }
 

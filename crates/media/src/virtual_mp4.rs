@@ -4,9 +4,9 @@
 //! place by [`Plan::shift`]. Its length and layout depend on the index alone.
 
 use crate::{
-    AudioParams, Entry, Result, StreamParams, Track, VIDEO_RATE,
+    AudioParams, Entry, Result, StreamParams, Track, VIDEO_RATE, VideoParams,
     boxes::Writer,
-    fragment::{LEAD, shift_ticks},
+    fragment::shift_ticks,
     malformed,
     moof::{self, Place},
     moov::{self, Edit, Entries, TrackBox, scale},
@@ -16,6 +16,10 @@ use std::{ops::Range, time::Duration};
 
 /// A longer pause between fragments is cut to this: a download shows footage, not the lack of it.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Where the first picture stands on the timeline: sound may begin a little before it. Little, because ffmpeg counts it
+/// to the duration of a file that has one fragment.
+const ROOM: Duration = Duration::from_millis(100);
 
 /// References of a `sidx` at most; its count has 16 bits.
 const MAX_REFERENCES: usize = 65_535;
@@ -46,12 +50,19 @@ struct Placed {
     audio: Option<Place>,
 }
 
-/// The track and description of one of the [`StreamParams`].
+/// Where the samples of one of the [`StreamParams`] go.
 #[derive(Clone, Copy)]
 struct Described {
-    video: u32,
-    /// Track id, description in it, timescale.
-    audio: Option<(u32, u32, u32)>,
+    video: Slot,
+    audio: Option<Slot>,
+}
+
+/// A track, a description in it, its timescale.
+#[derive(Clone, Copy)]
+struct Slot {
+    track: u32,
+    description: u32,
+    rate: u32,
 }
 
 impl Plan {
@@ -66,8 +77,9 @@ impl Plan {
         }
         let (tracks, described) = tracks(descriptions);
         let starts = starts(entries);
-        let mut header = moov::write(&tracks, Some(edit(entries, &starts, wanted)));
-        header.extend(sidx(entries, &starts));
+        let edit = edit(entries, &starts, wanted);
+        let mut header = moov::write(&tracks, Some(edit));
+        header.extend(sidx(entries, &starts, edit));
         let mut end = header.len() as u64;
         let ends = entries.iter().map(|entry| {
             end += entry.len;
@@ -122,37 +134,48 @@ impl Plan {
     }
 }
 
-/// One video track, and an audio track for each rate that occurs, since a track has one timescale.
+/// A video track for each codec and an audio track for each kind of sound that occurs: players change sizes inside a
+/// track, seldom codecs.
 fn tracks(descriptions: &[StreamParams]) -> (Vec<TrackBox<'_>>, Vec<Described>) {
-    let video = descriptions.iter().map(|params| &params.video).collect();
-    let mut tracks = vec![TrackBox { id: Track::Video.id(), entries: Entries::Video(video) }];
-    let mut described = Vec::with_capacity(descriptions.len());
-    for (index, params) in descriptions.iter().enumerate() {
-        let audio = params.audio.as_ref().map(|audio| describe(audio, &mut tracks));
-        described.push(Described { video: index as u32 + 1, audio });
-    }
+    let mut tracks = Vec::new();
+    let described = descriptions.iter().map(|params| Described {
+        video: video_slot(&params.video, &mut tracks),
+        audio: params.audio.as_ref().map(|audio| audio_slot(audio, &mut tracks)),
+    });
+    let described = described.collect();
     (tracks, described)
 }
 
-/// The track of the rate of `audio`, made if there is none, and its description there.
-fn describe<'a>(audio: &'a AudioParams, tracks: &mut Vec<TrackBox<'a>>) -> (u32, u32, u32) {
+fn video_slot<'a>(video: &'a VideoParams, tracks: &mut Vec<TrackBox<'a>>) -> Slot {
     for track in &mut *tracks {
         match &mut track.entries {
-            Entries::Audio(all) if all[0].rate == audio.rate => {
-                all.push(audio);
-                return (track.id, all.len() as u32, audio.rate);
+            Entries::Video(all) if all[0].codec == video.codec => {
+                all.push(video);
+                return Slot { track: track.id, description: all.len() as u32, rate: VIDEO_RATE };
             }
             _ => {}
         }
     }
-    let id = tracks.len() as u32 + 1;
-    tracks.push(TrackBox { id, entries: Entries::Audio(vec![audio]) });
-    (id, 1, audio.rate)
+    new_slot(Entries::Video(vec![video]), VIDEO_RATE, tracks)
+}
+
+fn audio_slot<'a>(audio: &'a AudioParams, tracks: &mut Vec<TrackBox<'a>>) -> Slot {
+    let same = |track: &&TrackBox<'_>| matches!(&track.entries, Entries::Audio(all) if all[0] == audio);
+    match tracks.iter().find(same) {
+        Some(track) => Slot { track: track.id, description: 1, rate: audio.rate },
+        None => new_slot(Entries::Audio(vec![audio]), audio.rate, tracks),
+    }
+}
+
+fn new_slot<'a>(entries: Entries<'a>, rate: u32, tracks: &mut Vec<TrackBox<'a>>) -> Slot {
+    let track = tracks.len() as u32 + 1;
+    tracks.push(TrackBox { id: track, entries });
+    Slot { track, description: 1, rate }
 }
 
 /// Where each fragment starts on the timeline, in microseconds. The first one leaves room for sound before it.
 fn starts(entries: &[Entry]) -> Vec<i64> {
-    let mut start = LEAD.as_micros() as i64;
+    let mut start = ROOM.as_micros() as i64;
     let mut before: Option<&Entry> = None;
     let starts = entries.iter().map(|entry| {
         if let Some(before) = before {
@@ -168,11 +191,12 @@ fn starts(entries: &[Entry]) -> Vec<i64> {
 }
 
 fn placed(described: Described, origin: Time, timeline: Time) -> Placed {
-    let place = |track, description, rate| Place { delta: shift_ticks(origin, timeline, rate), track, description };
-    Placed {
-        video: place(Track::Video.id(), described.video, VIDEO_RATE),
-        audio: described.audio.map(|(track, description, rate)| place(track, description, rate)),
-    }
+    let place = |slot: Slot| Place {
+        delta: shift_ticks(origin, timeline, slot.rate),
+        track: slot.track,
+        description: slot.description,
+    };
+    Placed { video: place(described.video), audio: described.audio.map(place) }
 }
 
 /// Plays from the wanted start to the wanted end.
@@ -186,22 +210,21 @@ fn edit(entries: &[Entry], starts: &[i64], wanted: base::Range) -> Edit {
     Edit { start, duration: (on_timeline(wanted.end) - start).max(1000) }
 }
 
-/// ISO/IEC 14496-12 8.16.3, for the video track; fragments are grouped if there are too many.
-fn sidx(entries: &[Entry], starts: &[i64]) -> Vec<u8> {
-    let tick = |micros: i64| scale(micros, VIDEO_RATE) as u64;
+/// ISO/IEC 14496-12 8.16.3, for the first video track; fragments are grouped if there are too many. Its times are those
+/// of the presentation, after the edit list.
+fn sidx(entries: &[Entry], starts: &[i64], edit: Edit) -> Vec<u8> {
+    let tick = |micros: i64| scale((micros - edit.start).clamp(0, edit.duration), VIDEO_RATE);
     let group = entries.len().div_ceil(MAX_REFERENCES);
-    let end = starts[entries.len() - 1] + entries[entries.len() - 1].duration.as_micros() as i64;
     let mut out = Writer::default();
     out.full(b"sidx", 1, 0, |out| {
         out.u32(Track::Video.id());
         out.u32(VIDEO_RATE);
-        out.u64(tick(starts[0]));
-        out.u64(0);
+        out.zeros(16);
         out.u16(0);
         out.u16(entries.len().div_ceil(group) as u16);
         for (index, members) in entries.chunks(group).enumerate() {
             let from = index * group;
-            let until = starts.get(from + group).copied().unwrap_or(end);
+            let until = starts.get(from + group).copied().unwrap_or(i64::MAX / 2);
             let len: u64 = members.iter().map(|entry| entry.len).sum();
             out.u32(len.min(0x7fff_ffff) as u32);
             out.u32((tick(until) - tick(starts[from])) as u32);
@@ -213,3 +236,62 @@ fn sidx(entries: &[Entry], starts: &[i64]) -> Vec<u8> {
 
 /// starts_with_SAP and SAP_type 1.
 const STARTS_WITH_KEY: u32 = 0x9000_0000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{boxes::find, tests::params};
+
+    fn entries(count: usize) -> Vec<Entry> {
+        let time = |at: usize| Time::from_micros(1_790_000_000_000_000 + at as i64 * 2_000_000);
+        let entry = |at| Entry {
+            time: time(at),
+            duration: Duration::from_secs(2),
+            len: 1000 + at as u64,
+            description: 0,
+            origin: time(at),
+            key: at != 0,
+        };
+        (0..count).map(entry).collect()
+    }
+
+    fn range(entries: &[Entry]) -> base::Range {
+        let last = entries[entries.len() - 1];
+        base::Range::new(entries[0].time, last.time + last.duration).unwrap()
+    }
+
+    #[test]
+    fn a_very_long_range_groups_its_fragments_into_as_many_references_as_there_may_be() {
+        let entries = entries(70_000);
+        let plan = Plan::new(&[params()], &entries, range(&entries)).unwrap();
+        let body = find(plan.header(), b"sidx").unwrap().body;
+        assert_eq!(u16::from_be_bytes([body[30], body[31]]), 35_000);
+        let total: u64 = entries[1..].iter().map(|entry| entry.len).sum();
+        assert_eq!(plan.len(), plan.header().len() as u64 + total, "the first has no key and is left out");
+    }
+
+    #[test]
+    fn every_byte_has_its_place_and_none_two() {
+        let entries = entries(9);
+        let plan = Plan::new(&[params()], &entries, range(&entries)).unwrap();
+        let pieces = plan.locate(0..u64::MAX);
+        assert_eq!(pieces[0], Piece::Header(0..plan.header().len()));
+        let whole = |(index, piece): (usize, &Piece)| *piece == Piece::Fragment { index, range: 0..entries[index].len };
+        assert!(pieces.iter().enumerate().skip(1).all(whole));
+        let head = plan.header().len() as u64;
+        let across = plan.locate(head - 1..head + 1002);
+        assert_eq!(
+            across[1..],
+            [Piece::Fragment { index: 1, range: 0..1001 }, Piece::Fragment { index: 2, range: 0..1 },]
+        );
+        assert!(plan.locate(plan.len()..plan.len() + 1).is_empty());
+    }
+
+    #[test]
+    fn impossible_plans_are_refused() {
+        let entries = entries(3);
+        assert!(Plan::new(&[params()], &entries[..1], range(&entries)).is_err(), "no key");
+        assert!(Plan::new(&[], &entries, range(&entries)).is_err(), "no description");
+        assert!(Plan::new(&[params()], &[], range(&entries)).is_err(), "nothing");
+    }
+}

@@ -67,8 +67,8 @@ impl Order {
         };
         match ahead {
             0 => self.now(packet, 0),
-            ..MAX_LATE => self.restart(packet, 1),
-            ..0 => Turn::Never,
+            ..0 if ahead >= MAX_LATE => Turn::Never,
+            ..0 => self.restart(packet, 1),
             _ if ahead as usize > 8 * WINDOW || self.window == 0 => self.restart(packet, ahead as u16),
             _ => self.hold(packet),
         }
