@@ -316,7 +316,9 @@ impl Devices {
             return Err(refusal);
         }
         let range = range.unwrap_or(Range { start: now, end: now + Duration::from_micros(1) });
-        self.log_view(&Key::new(caller, Some(camera), action, true), Some(range), now).await?;
+        if policy::enforce!(C9_3_4) {
+            self.log_view(&Key::new(caller, Some(camera), action, true), Some(range), now).await?;
+        }
         Ok(ViewTicket { caller: caller.clone(), camera, action, range })
     }
 
