@@ -71,6 +71,7 @@ struct Inner {
     eraser: Eraser,
     retention: Arc<Retention>,
     disk_max_bytes: u64,
+    allow: Arc<Allow>,
 }
 
 /// How a camera is doing.
@@ -141,14 +142,16 @@ pub struct CameraUsage {
 }
 
 impl Cloud {
-    /// Mends what a crash left, then records what should record until the shutdown begins.
+    /// Mends what a crash left, then records what should record until the shutdown begins. With a shutdown that has begun
+    /// it does neither: a command that only looks at what is there.
     pub async fn start(parts: Parts, config: Config, shutdown: Shutdown) -> Result<Self> {
         let index = Index::new(parts.db.clone(), parts.world.clone());
         let threads = match config.io_threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        let recorder = Recorder::start(parts.vault.clone(), index.clone(), config.allow, threads, parts.world.clone())?;
+        let recorder =
+            Recorder::start(parts.vault.clone(), index.clone(), config.allow.clone(), threads, parts.world.clone())?;
         let recorder = Arc::new(recorder);
         let playback = Playback::new(index.clone(), parts.vault.clone(), recorder.clone());
         let eraser = Eraser {
@@ -174,8 +177,11 @@ impl Cloud {
             eraser,
             retention,
             disk_max_bytes: config.disk_max_bytes,
+            allow: config.allow,
         }));
-        tokio::spawn(cloud.clone().follow(shutdown));
+        if !shutdown.has_begun() {
+            tokio::spawn(cloud.clone().follow(shutdown));
+        }
         Ok(cloud)
     }
 
@@ -221,6 +227,13 @@ impl Cloud {
             }
         }
         inner.recorder.reconcile(wanted, Cause::SwitchedOff).await?;
+        self.erase_removed(&cameras).await
+    }
+
+    /// Erases what belongs to cameras that are no longer among those that there are. [`Self::reconcile`] does it; a command
+    /// that removed a camera while no server runs calls it.
+    pub async fn erase_removed(&self, cameras: &[Camera]) -> Result<()> {
+        let inner = &self.0;
         let present: HashSet<CameraId> = cameras.iter().map(|camera| camera.id).collect();
         for camera in inner.index.cameras().await? {
             if !present.contains(&camera) {
@@ -366,6 +379,25 @@ impl Cloud {
         let messages = state.hub.attach(audio, first);
         state.set_watched(true);
         Ok(Viewer::new(messages, ticket))
+    }
+
+    /// What a camera sends, or precisely what stands between us and it. Nothing is recorded.
+    pub async fn probe(
+        &self,
+        caller: &Caller,
+        settings: devices::Target,
+    ) -> Result<std::result::Result<camera::Probe, camera::Error>> {
+        caller.require(Scope::CamerasWrite)?;
+        let inner = &self.0;
+        Ok(match target(settings) {
+            Ok(target) => camera::probe(&target, &inner.allow, &inner.parts.world).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Whether recording stands still for want of room.
+    pub fn is_full(&self) -> bool {
+        self.0.recorder.is_full()
     }
 
     /// Deletes the fragments that touch a range, with their key. Says how many bytes went.

@@ -116,7 +116,7 @@ impl Cache {
 
 fn draw(params: &media::VideoParams, data: &[u8], width: Option<u32>) -> Result<Vec<u8>> {
     let failed = |error| Error::unavailable("this picture cannot be decoded here").because(error);
-    let picture = vision::decode(params, data).map_err(failed)?;
+    let picture = vision::decoder(params).and_then(|mut decoder| decoder.decode(data)).map_err(failed)?;
     match width {
         Some(width) => vision::thumbnail(&picture, width),
         None => vision::jpeg(&picture, QUALITY),

@@ -47,9 +47,17 @@ impl House {
         Self::in_folder(db, Arc::new(tempfile::tempdir().expect("a temporary folder")), World::system()).await
     }
 
+    /// A new household on a SQLite database in memory.
+    pub async fn in_memory() -> Self {
+        let db = Db::memory().await.expect("SQLite needs nothing");
+        db.migrate(migrations(), None).await.expect("the migrations run");
+        Self::new(db).await
+    }
+
     /// The household of a folder that may have been used before.
     pub async fn in_folder(db: Db, folder: Arc<tempfile::TempDir>, world: World) -> Self {
-        let keystore = Db::open_keystore(&format!("sqlite://{}", folder.path().join("keys.db").display()));
+        let url = format!("sqlite://{}", folder.path().join("keys.db").display());
+        let keystore = Db::open_keystore(&url);
         let keystore = keystore.await.expect("the keystore opens");
         keystore.migrate(vault::migrations(), None).await.expect("the keystore migrates");
         let key_file = folder.path().join("root-key");

@@ -4,5 +4,6 @@
 
 #![cfg(test)]
 
+mod forgetting;
 mod house;
 mod recording;

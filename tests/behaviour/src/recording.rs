@@ -33,14 +33,13 @@ async fn what_a_camera_sends_comes_back_as_an_mp4_that_ffmpeg_accepts() {
 async fn nothing_on_the_shelf_tells_what_it_is() {
     policy::prove!(C6_2);
     let simulator = house::scenes(1).await;
-    let house = House::new(db::Db::memory().await.expect("SQLite")).await;
-    house.db.migrate(migrations(), None).await.expect("migrations");
+    let house = House::in_memory().await;
     let camera = house.add("Canary-nursery", &simulator.urls()[0], false).await;
     house.recorded(camera, Stream::Main, Duration::from_secs(5)).await;
     let (_, folder) = house.stop().await;
     let mut searched = 0;
     for entry in walk(folder.path()) {
-        let bytes = std::fs::read(&entry).expect("readable");
+        let Ok(bytes) = std::fs::read(&entry) else { continue };
         searched += bytes.len();
         for mark in [&b"moof"[..], b"mdat", b"ftyp", b"Canary-nursery", b"\x00\x00\x00\x01\x65"] {
             let found = bytes.windows(mark.len()).any(|window| window == mark);

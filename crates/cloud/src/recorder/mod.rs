@@ -117,13 +117,17 @@ impl Recorder {
                 false
             }
         });
+        let mut left = Vec::new();
         for (state, task) in leaving {
             let _ = task.await;
+            left.push(state);
+        }
+        self.tools.queue.flush().await;
+        for state in left {
             state.halt(cause);
             state.set_condition(Condition::Off);
             state.hub.close();
         }
-        self.tools.queue.flush().await;
         for wanted in wanted.into_values() {
             self.begin(wanted).await?;
         }
@@ -270,6 +274,7 @@ async fn supervise(tools: Arc<Tools>, state: Arc<StreamState>, wanted: Wanted, s
         let cause = Cause::from_word(error.cause());
         tracing::warn!(camera = %state.camera, stream = state.stream.as_str(), cause = cause.word(), attempts, %error,
             "the camera does not record");
+        tools.queue.flush().await;
         state.halt(cause);
         state.health.reconnected();
         if tools.world.clock.monotonic().saturating_sub(began) >= GOOD_SESSION {
