@@ -10,6 +10,11 @@ export default {
 		adapter: adapter({ fallback: 'index.html' }),
 		paths: { relative: false },
 		serviceWorker: { register: false },
-		version: { pollInterval: 0 }
+		version: { pollInterval: 0 },
+		typescript: {
+			config: (config) => {
+				config.include.push('../e2e/**/*.ts', '../playwright*.ts');
+			}
+		}
 	}
 };
