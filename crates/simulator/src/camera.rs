@@ -71,11 +71,11 @@ impl Alarm {
         self.bell.notify_all();
     }
 
-    /// Sleeps for that time at most, less if somebody rings or has rung since the last sleep.
-    pub fn sleep(&self, at_most: Duration) {
+    /// Sleeps for that time at most, less if somebody rings or has rung since the last sleep; tells whether so.
+    pub fn sleep(&self, at_most: Duration) -> bool {
         let rung = lock(&self.rung);
         let waited = self.bell.wait_timeout_while(rung, at_most, |rung| !*rung);
-        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+        std::mem::take(&mut *waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 }
 
@@ -115,16 +115,16 @@ impl Stream {
     /// A stream that nobody watches. `alarm` is rung when somebody comes.
     pub fn new(
         params: StreamParams,
-        faults: Arc<Faults>,
-        alarm: Arc<Alarm>,
+        faults: &Arc<Faults>,
+        alarm: &Arc<Alarm>,
         world: &World,
         packet_writes: bool,
     ) -> Arc<Self> {
         Arc::new(Self {
             audio_rate: params.audio.as_ref().map_or(8000, sdp::audio_rate),
             params: RwLock::new(Arc::new(params)),
-            faults,
-            alarm,
+            faults: faults.clone(),
+            alarm: alarm.clone(),
             packet_writes,
             offsets: [0; 2].map(|_| AtomicU32::new(u32::from_ne_bytes(world.random()))),
             world: world.clone(),
@@ -286,7 +286,7 @@ mod tests {
             pps: vec![],
         };
         let params = StreamParams { video, audio: None };
-        Stream::new(params, faults.clone(), Arc::default(), &World::test(1).0, false)
+        Stream::new(params, faults, &Arc::default(), &World::test(1).0, false)
     }
 
     #[test]

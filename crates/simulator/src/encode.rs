@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub fps: u32,
     /// Bits a second, about.
     pub rate: u32,
+    /// The coarsest quantiser; a rate that would need a coarser one is exceeded.
+    pub most_qp: u8,
 }
 
 /// An encoder of one stream.
@@ -38,7 +40,7 @@ impl Encoder {
             .intra_frame_period(IntraFramePeriod::from_num_frames(settings.fps * 2))
             .profile(Profile::Baseline)
             .complexity(Complexity::Low)
-            .qp(QpRange::new(18, 40))
+            .qp(QpRange::new(18, settings.most_qp))
             .skip_frames(false)
             .scene_change_detect(false)
             .adaptive_quantization(false)

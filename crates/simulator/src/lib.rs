@@ -9,6 +9,9 @@ mod client;
 mod config;
 mod encode;
 mod fault;
+mod load;
+mod looped;
+mod pacer;
 pub mod packetize;
 mod rtsp;
 mod scene;
@@ -20,4 +23,4 @@ mod studio;
 
 pub use config::{Config, Credentials, Daylight, Load, Picture};
 pub use fault::{Fault, Kind};
-pub use simulator::{Simulator, Urls};
+pub use simulator::{Simulator, Stats, Urls};

@@ -1,14 +1,23 @@
 //! Puts the parts together: cameras, the RTSP server, and the threads that make pictures.
 
 use crate::{
-    camera::{Alarm, Camera},
-    config::{Config, Picture},
+    camera::{Alarm, Camera, Stream},
+    config::{Config, Daylight, Load, Picture},
     fault::{Fault, Kind},
+    load,
     rtsp::{self, Server},
+    looped::Loop,
+    pacer::{Counters, Pacer, Player},
     studio::Studio,
 };
 use base::{Error, Result, Shutdown, World};
-use std::{net::SocketAddr, sync::Arc, thread::JoinHandle};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    thread::JoinHandle,
+    time::Duration,
+};
 use tokio::net::TcpListener;
 
 /// The addresses of one camera.
@@ -18,6 +27,17 @@ pub struct Urls {
     pub sub: String,
 }
 
+/// What the simulator has cost and how well it kept time.
+#[derive(Clone, Copy, Debug)]
+pub struct Stats {
+    /// User and system time of the whole process; its own only where nothing else runs in it.
+    pub cpu: Duration,
+    /// Pictures and pieces of sound sent from loops.
+    pub units: u64,
+    /// Those among them that left more than 20 ms after their time.
+    pub late: u64,
+}
+
 /// Simulated cameras at work. Dropping it stops them.
 pub struct Simulator {
     address: SocketAddr,
@@ -25,6 +45,7 @@ pub struct Simulator {
     stop: Shutdown,
     alarms: Vec<Arc<Alarm>>,
     threads: Vec<JoinHandle<()>>,
+    counters: Arc<Counters>,
 }
 
 impl Simulator {
@@ -42,7 +63,7 @@ impl Simulator {
         let cameras = made.cameras.into_iter().map(Arc::new).collect();
         let server = Arc::new(Server { cameras, credentials: config.credentials, world, timeout: rtsp::TIMEOUT });
         tokio::spawn(rtsp::serve(server.clone(), listener, stop.clone()));
-        Ok(Self { address, server, stop, alarms: made.alarms, threads: made.threads })
+        Ok(Self { address, server, stop, alarms: made.alarms, threads: made.threads, counters: made.counters })
     }
 
     /// Where the RTSP server listens.
@@ -84,6 +105,12 @@ impl Simulator {
         Ok(())
     }
 
+    /// Figures since the start.
+    pub fn stats(&self) -> Stats {
+        let (units, late) = (&self.counters.units, &self.counters.late);
+        Stats { cpu: cpu_time(), units: units.load(Ordering::Relaxed), late: late.load(Ordering::Relaxed) }
+    }
+
     /// Ends all connections and threads.
     pub async fn stop(mut self) {
         self.signal();
@@ -104,34 +131,99 @@ impl Drop for Simulator {
     }
 }
 
+/// User and system time of this process (getrusage(2)).
+#[allow(unsafe_code)]
+fn cpu_time() -> Duration {
+    // SAFETY: all-zero is a valid rusage, and the call writes nothing but that struct.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage
+    };
+    [usage.ru_utime, usage.ru_stime]
+        .map(|time| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000))
+        .iter()
+        .sum()
+}
+
 /// Cameras and the threads behind them.
 #[derive(Default)]
 struct Made {
     cameras: Vec<Camera>,
     alarms: Vec<Arc<Alarm>>,
     threads: Vec<JoinHandle<()>>,
+    counters: Arc<Counters>,
 }
 
 impl Made {
     fn start(count: usize, picture: &Picture, world: &World, stop: &Shutdown) -> Result<Self> {
         let mut made = Self::default();
         match picture {
-            Picture::Scenes(daylight) => {
-                for number in 0..count {
-                    let (studio, camera) = Studio::new(number, *daylight, world)?;
-                    made.cameras.push(camera);
-                    made.alarms.push(studio.alarm());
-                    let stop = stop.clone();
-                    made.spawn(format!("scene-{}", number + 1), move || {
-                        if let Err(error) = studio.run(&stop) {
-                            tracing::error!(camera = number + 1, ?error, "a scene ended");
-                        }
-                    })?;
-                }
-            }
-            Picture::Files(_) | Picture::Load(_) => return Err(Error::invalid("wip")),
+            Picture::Scenes(daylight) => made.scenes(count, *daylight, world, stop)?,
+            Picture::Files(paths) => made.files(count, paths, world, stop)?,
+            Picture::Load(load) => made.load(count, load, world, stop)?,
         }
         Ok(made)
+    }
+
+    fn scenes(&mut self, count: usize, daylight: Daylight, world: &World, stop: &Shutdown) -> Result<()> {
+        for number in 0..count {
+            let (studio, camera) = Studio::new(number, daylight, world)?;
+            self.cameras.push(camera);
+            self.alarms.push(studio.alarm());
+            let stop = stop.clone();
+            self.spawn(format!("scene-{}", number + 1), move || {
+                if let Err(error) = studio.run(&stop) {
+                    tracing::error!(camera = number + 1, ?error, "a scene ended");
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn files(&mut self, count: usize, paths: &[PathBuf], world: &World, stop: &Shutdown) -> Result<()> {
+        let films: Vec<Loop> = paths.iter().map(|path| Loop::read(path)).collect::<Result<_>>()?;
+        if films.is_empty() {
+            return Err(Error::invalid("no file to play").field("file"));
+        }
+        let cameras = (0..count).map(|camera| (camera % films.len(), None)).collect();
+        self.pacer(films, cameras, false, world, stop)
+    }
+
+    fn load(&mut self, count: usize, load: &Load, world: &World, stop: &Shutdown) -> Result<()> {
+        let film = load::make(load)?;
+        let nanos = film.duration.as_nanos() as u64;
+        // A second thread pays only where one would be busy.
+        let share = if count > 128 { count.div_ceil(2) } else { count.max(1) };
+        for first in (0..count).step_by(share) {
+            let phase = |_| (0, Some(Duration::from_nanos(u64::from_ne_bytes(world.random()) % nanos)));
+            let cameras = (first..count.min(first + share)).map(phase).collect();
+            self.pacer(vec![film.clone()], cameras, load.packet_writes, world, stop)?;
+        }
+        Ok(())
+    }
+
+    /// A thread that plays the films; of each camera, which film and at what phase.
+    fn pacer(
+        &mut self,
+        films: Vec<Loop>,
+        cameras: Vec<(usize, Option<Duration>)>,
+        packet_writes: bool,
+        world: &World,
+        stop: &Shutdown,
+    ) -> Result<()> {
+        let alarm = Arc::new(Alarm::default());
+        let mut players = Vec::new();
+        for (film, phase) in cameras {
+            let faults = Arc::default();
+            let stream = Stream::new(films[film].params.clone(), &faults, &alarm, world, packet_writes);
+            self.cameras.push(Camera::new(stream.clone(), stream.clone(), faults));
+            players.push(Player::new(stream, film, phase));
+        }
+        self.alarms.push(alarm.clone());
+        let pacer = Pacer { films, players, alarm, counters: self.counters.clone(), world: world.clone() };
+        let stop = stop.clone();
+        self.spawn("pacer".into(), move || pacer.run(&stop))
     }
 
     fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) -> Result<()> {

@@ -14,8 +14,8 @@ use base::{Result, Shutdown, Time, World};
 use media::{AudioCodec, AudioParams, StreamParams, Track, g711};
 use std::{sync::Arc, time::Duration};
 
-const MAIN: Settings = Settings { fps: 10, rate: 1_800_000 };
-const SUB: Settings = Settings { fps: 5, rate: 250_000 };
+const MAIN: Settings = Settings { fps: 10, rate: 1_800_000, most_qp: 38 };
+const SUB: Settings = Settings { fps: 5, rate: 250_000, most_qp: 40 };
 
 /// Time between two main pictures.
 const PERIOD: Duration = Duration::from_millis(1000 / MAIN.fps as u64);
@@ -146,7 +146,7 @@ impl Output {
             .params(picture.width, picture.height, settings.fps)
             .ok_or_else(|| base::Error::internal("the H.264 encoder began without parameter sets"))?;
         let audio = Some(AudioParams::g711(AudioCodec::Pcma, sound::RATE, 1));
-        let stream = Stream::new(StreamParams { video, audio }, faults.clone(), alarm.clone(), world, false);
+        let stream = Stream::new(StreamParams { video, audio }, faults, alarm, world, false);
         Ok(Self { encoder, settings, stream })
     }
 
