@@ -78,7 +78,7 @@ impl Decoder for OpenH264 {
             y: Plane::from_rows(size(width), size(height), decoded.y(), strides.0).ok_or_else(short)?,
             cb: Plane::from_rows(half_width, half_height, decoded.u(), strides.1).ok_or_else(short)?,
             cr: Plane::from_rows(half_width, half_height, decoded.v(), strides.2).ok_or_else(short)?,
-            colour: Colour::of_h264(&sps),
+            colour: Colour::of(sps.colour, sps.height),
         };
         self.decoder = Some(decoder);
         Ok(picture)

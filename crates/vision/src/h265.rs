@@ -54,7 +54,7 @@ impl Decoder for RustH265 {
             return Err(Error::NoKeyFrame);
         }
         let frame = catch_unwind(AssertUnwindSafe(|| decode(&nals))).map_err(|_| Error::Crashed)??;
-        picture(frame, Colour::of_h265(&sps))
+        picture(frame, Colour::of(sps.colour, sps.height))
     }
 }
 

@@ -14,3 +14,6 @@ pub use decode::{Decoder, MAX_PIXELS, MAX_SIDE, decoder};
 pub use error::Error;
 pub use jpeg::{jpeg, thumbnail};
 pub use picture::{Colour, Matrix, Picture, Plane};
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,18 @@ pub struct Colour {
     pub matrix: Matrix,
 }
 
+impl Colour {
+    /// What a stream says of a picture of that height; where it says nothing, high definition is BT.709.
+    pub(crate) fn of(told: media::h264::Colour, height: u32) -> Self {
+        let matrix = match told.matrix {
+            1 => Matrix::Bt709,
+            2 if height >= 720 => Matrix::Bt709,
+            _ => Matrix::Bt601,
+        };
+        Self { full_range: told.full_range, matrix }
+    }
+}
+
 /// A picture. The chroma planes have half its width and height, rounded up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {

@@ -23,7 +23,7 @@ use std::{
 
 /// From this many dirty files on, one `syncfs` is cheaper than an `fdatasync` each. Measured on ext4 (the ignored test
 /// `commits_by_count`); what speaks against it is that it also writes what others left dirty on the file system.
-const SYNCFS_FROM: usize = 8;
+const SYNCFS_FROM: usize = 4;
 
 /// Objects as files: 0600, in folders: 0700.
 pub struct Disk(Arc<Inner>);
