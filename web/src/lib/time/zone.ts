@@ -148,6 +148,11 @@ export function dateText(locale: string, zone: string, at: number, weekday: 'sho
 	return format(locale, { timeZone: zone, weekday, day: 'numeric', month: 'short', year: 'numeric' }).format(at);
 }
 
+/** 24 Nov. */
+export function dayText(locale: string, zone: string, at: number): string {
+	return format(locale, { timeZone: zone, day: 'numeric', month: 'short' }).format(at);
+}
+
 export function dateTime(locale: string, zone: string, at: number, seconds = false): string {
 	return `${dateText(locale, zone, at)}, ${clock(zone, at, seconds)}`;
 }

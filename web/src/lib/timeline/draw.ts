@@ -1,5 +1,5 @@
 /** Draws the timeline on a canvas: recorded time, hatched gaps, ticks, marks, the live edge and the playhead. */
-import { dateText } from '$lib/time/zone';
+import { dayText } from '$lib/time/zone';
 import type { Gap, Span } from './record.svelte';
 import { ticks, toX, type View } from './scale';
 
@@ -106,7 +106,7 @@ function drawTicks(context: CanvasRenderingContext2D, width: number, scene: Scen
 		context.lineTo(x, TRACK_BOTTOM + 4);
 		context.stroke();
 		context.fillStyle = tick.midnight ? colour.ink : colour.soft;
-		const label = tick.midnight ? dateText(scene.locale, scene.zone, tick.at).replace(/ \d{4}$/, '') : tick.label;
+		const label = tick.midnight ? dayText(scene.locale, scene.zone, tick.at) : tick.label;
 		const room = context.measureText(label).width;
 		context.fillText(label, Math.min(x + 4, width - room - 2), 11);
 	}
