@@ -6,6 +6,7 @@ mod gstreamer;
 mod manners;
 mod neighbours;
 mod script;
+mod simulated;
 mod sink;
 
 use camera::{Allow, Target, Transport};

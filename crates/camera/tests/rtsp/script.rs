@@ -180,3 +180,10 @@ pub fn picture(number: u32, size: usize) -> Vec<u8> {
     frame.extend_from_slice(&packet);
     frame
 }
+
+/// Whether a unit ends with the whole picture of `size`; parameter sets may stand before it.
+pub fn ends_with_picture(unit: &[u8], size: usize) -> bool {
+    let nal = 1 + size;
+    let start = unit.len().checked_sub(4 + nal);
+    start.is_some_and(|start| unit[start..].starts_with(&(nal as u32).to_be_bytes()) && unit[start + 4] == 0x65)
+}
