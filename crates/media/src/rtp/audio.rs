@@ -17,6 +17,8 @@ struct Widths {
 pub(super) struct Unpacker {
     params: AudioParams,
     widths: Option<Widths>,
+    /// RTP ticks of an AAC access unit.
+    frame: u32,
     pub(super) clock: Extender,
     lost: u16,
     /// Access units of the last packet that are still to be told, one after the other.
@@ -32,12 +34,12 @@ pub(super) struct Unpacker {
 
 impl Unpacker {
     pub(super) fn new(media: &sdp::Media) -> Result<Self> {
-        let rate = if media.clock_rate == 0 { 8000 } else { media.clock_rate };
+        let told = media.clock_rate;
         let channels = media.channels.clamp(1, 8);
         let mut widths = None;
         let params = match media.encoding.as_str() {
-            "PCMA" => AudioParams::g711(AudioCodec::Pcma, rate, channels),
-            "PCMU" => AudioParams::g711(AudioCodec::Pcmu, rate, channels),
+            "PCMA" => AudioParams::g711(AudioCodec::Pcma, or(told, 8000), channels),
+            "PCMU" => AudioParams::g711(AudioCodec::Pcmu, or(told, 8000), channels),
             "OPUS" => AudioParams::opus(if media.parameter("sprop-stereo") == Some("0") { 1 } else { 2 }),
             "MPEG4-GENERIC" => {
                 widths = Some(Widths::read(media)?);
@@ -45,9 +47,11 @@ impl Unpacker {
             }
             name => return Err(Error::Unsupported(format!("encoding {:.32}", name.escape_debug().to_string()))),
         };
+        let frame = u64::from(aac::FRAME) * u64::from(or(told, params.rate)) / u64::from(params.rate.max(1));
         Ok(Self {
             params,
             widths,
+            frame: frame as u32,
             clock: Extender::default(),
             lost: 0,
             queue: Vec::new(),
@@ -87,7 +91,7 @@ impl Unpacker {
         let unit = self.unit(self.timestamp, size);
         self.told += 1;
         self.at += size;
-        self.timestamp = self.timestamp.wrapping_add(aac::FRAME);
+        self.timestamp = self.timestamp.wrapping_add(self.frame);
         Ok(Some(unit))
     }
 
@@ -175,6 +179,11 @@ impl Widths {
         }
         Some(data)
     }
+}
+
+/// What was told, or the usual if nothing was.
+const fn or(told: u32, usual: u32) -> u32 {
+    if told == 0 { usual } else { told }
 }
 
 fn aac_params(media: &sdp::Media) -> Result<AudioParams> {

@@ -229,14 +229,15 @@ pub fn record(into: &mut Recording, begin: Time, video: &Source, audio: Option<&
     let mut sent = begin;
     for (index, (pts, sample)) in video.samples.iter().enumerate() {
         // No picture is sent before it is taken.
-        sent = sent.max(begin + Duration::from_micros(*pts as u64 * 100 / 9));
+        sent = sent.max(begin + Duration::from_micros(pts.unsigned_abs() * 100 / 9));
         let mut stream = Vec::new();
         for packet in pictures.video(codec, *pts as u32, sample) {
             interleave(&mut stream, 0, &packet);
         }
         while let Some((audio, (time, sample))) = audio.and_then(|audio| Some((audio, audio.samples.get(heard)?))) {
             let last = index + 1 == video.samples.len();
-            if !last && *time * 15 > (index as i64 + 1) * i64::from(audio.rate) {
+            let due = begin + Duration::from_micros(time.unsigned_abs() * 1_000_000 / u64::from(audio.rate));
+            if !last && due > sent {
                 break;
             }
             interleave(&mut stream, 2, &sounds.audio(&audio.media, *time as u32, sample));
@@ -309,7 +310,7 @@ impl<'a> Recorder<'a> {
             Track::Audio => &mut self.audio.as_mut().unwrap().1,
         };
         let mapped = discipline.map(unit.timestamp, arrival, Duration::ZERO);
-        assert!(!mapped.jump);
+        assert!(!mapped.jump, "{track:?} at {} arrived {arrival}", unit.timestamp);
         match track {
             Track::Audio => self.builder.push_audio(unit.len, mapped.time),
             Track::Video => {

@@ -56,7 +56,7 @@ fn a_unit_with_a_hole_is_taken_back_and_told_until_the_next_key() {
         assert!(bytes == &samples[at], "picture {at}");
         assert_eq!(unit.lost, u16::from(at == 5), "picture {at}");
         assert_eq!(unit.broken, (5..10).contains(&at), "picture {at}");
-        assert_eq!(unit.key, at % 10 == 0);
+        assert_eq!(unit.key, at.is_multiple_of(10));
     }
 }
 
