@@ -33,6 +33,8 @@ struct Inner {
     /// What the next commit must make durable.
     dirty_files: Mutex<Vec<Arc<DiskFile>>>,
     dirty_folders: Mutex<HashSet<u32>>,
+    /// Held by a commit, so that one that finds nothing left to do has waited for the one that does it.
+    commit: Mutex<()>,
 }
 
 struct DiskFile {
@@ -52,7 +54,8 @@ impl Disk {
             Err(errno) => return Err(failed(errno)),
         }
         let root = fs::open(root, FOLDER, Mode::empty()).map_err(failed)?;
-        Ok(Self(Arc::new(Inner { root, dirty_files: Mutex::default(), dirty_folders: Mutex::default() })))
+        let (dirty_files, dirty_folders, commit) = Default::default();
+        Ok(Self(Arc::new(Inner { root, dirty_files, dirty_folders, commit })))
     }
 }
 
@@ -169,6 +172,7 @@ impl Shelf for Disk {
     }
 
     fn commit(&self) -> Result<Vec<ObjectName>, Error> {
+        let _commit = lock(&self.0.commit);
         let files = std::mem::take(&mut *lock(&self.0.dirty_files));
         let folders = std::mem::take(&mut *lock(&self.0.dirty_folders));
         if files.len() >= SYNCFS_FROM {
