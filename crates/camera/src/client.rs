@@ -315,9 +315,9 @@ impl Connection {
         }
         let _ = timeout(FAREWELL, async {
             let mut buffer = [0; 4096];
-            while let Ok(1..) = self.stream.read(&mut buffer).await {
+            while let Ok(len @ 1..) = self.stream.read(&mut buffer).await {
                 let mut answered = false;
-                self.splitter.feed(&buffer, |frame| answered |= matches!(frame, Frame::Text(_)));
+                self.splitter.feed(&buffer[..len], |frame| answered |= matches!(frame, Frame::Text(_)));
                 if answered {
                     return;
                 }

@@ -135,7 +135,9 @@ impl Handle {
     }
 
     /// Ends the session: TEARDOWN, then [`Sink::ended`].
-    pub fn stop(self) {}
+    pub fn stop(self) {
+        drop(self);
+    }
 
     /// What was received up to the last drain.
     pub fn stats(&self) -> Stats {

@@ -85,6 +85,26 @@ async fn a_flood_does_not_hold_up_the_neighbour() {
 }
 
 #[tokio::test]
+async fn a_camera_that_fills_its_socket_within_a_tick_is_read_more_often() {
+    let pump = pump(1000);
+    let camera = Scripted::playing(|mut stream| {
+        for number in 0.. {
+            if stream.write_all(&picture(number, 30_000)).is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(12));
+        }
+    });
+    let (_handle, watch) = attach(&pump, &camera).await;
+    watch.wait(Duration::from_secs(5), "the first ticks", |kept| kept.video.len() > 60);
+    let before = watch.kept().video.len();
+    thread::sleep(Duration::from_secs(2));
+    let kept = watch.kept();
+    let longest = kept.video[before..].windows(2).map(|pair| pair[1].2 - pair[0].2).max();
+    assert!(longest < Some(Duration::from_millis(700)), "{longest:?}");
+}
+
+#[tokio::test]
 async fn garbage_between_the_frames_costs_what_it_hit_and_is_counted() {
     let pump = pump(20);
     let camera = Scripted::playing(|mut stream| {
