@@ -170,6 +170,11 @@ impl Canvas {
         Self { pixels: vec![[0; 3]; WIDTH * HEIGHT], damage: Vec::new() }
     }
 
+    #[cfg(test)]
+    pub fn pixels(&self) -> &[[u8; 3]] {
+        &self.pixels
+    }
+
     /// Fills a shape with one colour.
     pub fn fill(&mut self, shape: &Shape, colour: Rgb) {
         self.paint(shape, 1.0, 0.5, |_, _| colour);
