@@ -446,3 +446,66 @@ impl<'a> Chunks<'a> {
         Some(self.samples).filter(|&samples| samples > 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fragment, tests::params};
+    use base::Time;
+    use proptest::prelude::*;
+    use std::{io::Cursor, sync::Arc};
+
+    /// A file of ours: one fragment of three pictures and a sound.
+    fn file() -> Vec<u8> {
+        let params = params();
+        let origin = Time::from_micros(1_790_000_000_000_000);
+        let mut builder = fragment::Builder::new(Arc::new(params.clone()), Vec::new());
+        for index in 0..3u8 {
+            let pts = origin + std::time::Duration::from_millis(40 * u64::from(index));
+            builder.video().extend([0, 0, 0, 1, 0x41 + index]);
+            builder.push_video(5, pts, index == 0);
+        }
+        builder.audio().extend([7; 160]);
+        builder.push_audio(160, origin);
+        let fragment = builder.finish(None, origin).unwrap();
+        [fragment::init_segment(&params), fragment.plain().to_vec()].concat()
+    }
+
+    #[test]
+    fn what_we_write_we_read() {
+        let file = file();
+        let movie = Movie::read(&mut Cursor::new(&file)).unwrap();
+        let (video, video_params) = movie.video().unwrap();
+        let (audio, audio_params) = movie.audio().unwrap();
+        assert_eq!((video_params, Some(audio_params)), (&params().video, params().audio.as_ref()));
+        assert_eq!(
+            video.samples.iter().map(|it| (it.dts, it.key)).collect::<Vec<_>>(),
+            [(90_000, true), (93_600, false), (97_200, false)]
+        );
+        assert_eq!(video.load(&video.samples[2], &mut Cursor::new(&file)).unwrap(), [0, 0, 0, 1, 0x43]);
+        assert_eq!((audio.samples.len(), audio.samples[0].len, audio.samples[0].duration), (1, 160, 160));
+    }
+
+    #[test]
+    fn nal_lengths_of_two_bytes_become_four() {
+        assert_eq!(widen(&[0, 2, 9, 8, 0, 1, 7, 0, 9, 1], 2), [0, 0, 0, 2, 9, 8, 0, 0, 0, 1, 7]);
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_bytes_never_panic_and_nothing_points_outside(
+            bytes: Vec<u8>, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        ) {
+            let _ = Movie::read(&mut Cursor::new(&bytes));
+            let mut file = file();
+            for (at, value) in changes {
+                let at = at.index(file.len());
+                file[at] = value;
+            }
+            if let Ok(movie) = Movie::read(&mut Cursor::new(&file)) {
+                let samples = movie.tracks.iter().flat_map(|track| &track.samples);
+                prop_assert!(samples.into_iter().all(|it| it.offset + u64::from(it.len) <= file.len() as u64));
+            }
+        }
+    }
+}

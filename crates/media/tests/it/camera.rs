@@ -191,8 +191,10 @@ impl Recording {
         self.stored.iter().map(|stored| stored.fragment.meta.video_samples).sum()
     }
 
-    pub fn end(&self) -> Time {
-        self.stored.last().map_or(START, |stored| stored.entry.time + stored.entry.duration)
+    /// From the first picture to the end of the last.
+    pub fn range(&self) -> base::Range {
+        let (first, last) = (self.stored.first().unwrap().entry, self.stored.last().unwrap().entry);
+        base::Range::new(first.time, last.time + last.duration).unwrap()
     }
 
     /// The whole file that the plan of `wanted` describes.
@@ -222,7 +224,7 @@ impl Recording {
 /// ends at a key frame. The recording begins at `begin`.
 pub fn record(into: &mut Recording, begin: Time, video: &Source, audio: Option<&Source>) {
     let codec = if video.media.encoding == "H264" { VideoCodec::H264 } else { VideoCodec::H265 };
-    let mut recorder = Recorder::new(into, begin, &video.media, audio.map(|audio| &audio.media));
+    let mut recorder = Recorder::new(into, &video.media, audio.map(|audio| &audio.media));
     let (mut pictures, mut sounds) = (Sender::new(), Sender::new());
     let mut splitter = Splitter::new();
     let mut heard = 0;
@@ -260,6 +262,14 @@ fn interleave(stream: &mut Vec<u8>, channel: u8, packet: &[u8]) {
     stream.extend_from_slice(packet);
 }
 
+/// How often the socket is drained.
+const TICK: Duration = Duration::from_millis(200);
+
+/// When the recorder sees what arrived: the first packet almost at once, the others up to a tick later.
+fn drained(arrival: Time) -> Time {
+    Time::from_micros((arrival.micros() + 190_000) / 200_000 * 200_000 + 10_000)
+}
+
 struct Recorder<'a> {
     recording: &'a mut Recording,
     origin: Option<Time>,
@@ -269,7 +279,7 @@ struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    fn new(recording: &'a mut Recording, _begin: Time, video: &sdp::Media, audio: Option<&sdp::Media>) -> Self {
+    fn new(recording: &'a mut Recording, video: &sdp::Media, audio: Option<&sdp::Media>) -> Self {
         let open = |media: &sdp::Media| {
             let depacketizer = Depacketizer::new(media).unwrap();
             let discipline = Discipline::new(depacketizer.clock_rate());
@@ -309,7 +319,7 @@ impl<'a> Recorder<'a> {
             Track::Video => &mut self.video.1,
             Track::Audio => &mut self.audio.as_mut().unwrap().1,
         };
-        let mapped = discipline.map(unit.timestamp, arrival, Duration::ZERO);
+        let mapped = discipline.map(unit.timestamp, drained(arrival), TICK);
         assert!(!mapped.jump, "{track:?} at {} arrived {arrival}", unit.timestamp);
         match track {
             Track::Audio => self.builder.push_audio(unit.len, mapped.time),
