@@ -27,9 +27,7 @@ class Download {
 				save(address(path, query), name);
 				return;
 			}
-			const url = URL.createObjectURL(await this.#collect(response));
-			save(url, name);
-			setTimeout(() => URL.revokeObjectURL(url), 60_000);
+			saveBlob(await this.#collect(response), name);
 		} catch (reason) {
 			if (!work.signal.aborted) throw reason;
 		} finally {
@@ -61,6 +59,13 @@ export function save(url: string, name: string): void {
 	document.body.append(link);
 	link.click();
 	link.remove();
+}
+
+/** Lets the browser save bytes that the page holds. */
+export function saveBlob(blob: Blob, name: string): void {
+	const url = URL.createObjectURL(blob);
+	save(url, name);
+	setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 export const download = new Download();

@@ -104,7 +104,8 @@ export class Playback {
 		this.#pumping = false;
 		this.#asked = 0;
 		this.#events.waiting(true);
-		void this.#arrive(at);
+		// Before the source is open its opening goes there.
+		if (this.#media.readyState === 'open') void this.#arrive(at);
 	}
 
 	/** One picture forward (1) or back (-1); pauses. */
