@@ -1,1 +1,120 @@
-//! The HTTP surface: one table of routes, errors, sockets, the embedded web app.
+//! The HTTP surface: one table of routes with who may call each, errors, sockets, the embedded web app.
+//!
+//! A handler that has no line in [`TABLE`], or a line that has no handler, keeps the server from starting. A line with
+//! a [`View`] is a media route: its handler is given a ticket that exists only once the view log was written.
+
+mod access;
+mod assets;
+mod auth;
+mod data_map;
+mod error;
+mod extract;
+mod guard;
+mod media;
+mod router;
+mod routes;
+
+pub use access::{Access, Line, View};
+pub use auth::COOKIE;
+pub use data_map::DATA_MAP;
+pub use guard::Connection;
+pub use router::{openapi, router};
+pub use routes::cameras::shown as cameras;
+
+use access::{Access::*, media, open};
+use accounts::{AccountId, Accounts, Scope::*};
+use base::{Result, Secret, World};
+use cloud::Cloud;
+use devices::Devices;
+use std::sync::Arc;
+
+/// What the handlers work with: the contexts, and what the composition root decides.
+pub struct App {
+    pub world: World,
+    pub accounts: Accounts,
+    pub devices: Devices,
+    pub cloud: Cloud,
+    pub defaults: Defaults,
+    pub http: Http,
+    pub root_key: RootKey,
+    /// The measurements, in the text format of Prometheus.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What holds for a camera that is added without saying so.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults {
+    pub retention_days: u32,
+    pub max_bytes: u64,
+}
+
+/// How the server is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Http {
+    /// Host names that mean this server, besides the address itself.
+    pub names: Vec<String>,
+    /// Whether connections must be encrypted.
+    pub encrypted: bool,
+    /// In a demo, the owner as whom whoever uses this machine is signed in.
+    pub demo: Option<AccountId>,
+}
+
+/// What a person can do about the root key from the web app. The key itself is never here.
+pub struct RootKey {
+    /// Whether a recovery copy was ever saved.
+    pub copy_saved: Box<dyn Fn() -> bool + Send + Sync>,
+    /// A recovery copy wrapped by a passphrase; remembers that it was made.
+    pub copy: Box<dyn Fn(&Secret<String>) -> Result<Vec<u8>> + Send + Sync>,
+}
+
+/// Who may call what. The order is that of docs/reference/openapi.json.
+pub const TABLE: &[Line] = &[
+    // The program itself
+    open("GET /healthz", Anyone),
+    open("GET /readyz", Anyone),
+    open("GET /metrics", LocalOr(MetricsRead)),
+    open("GET /api/openapi.json", Member),
+    // Signing in; for the first two the set-up token in the body is the credential
+    open("POST /api/v1/setup/link", Anyone),
+    open("POST /api/v1/setup", Anyone),
+    open("POST /api/v1/session", Anyone),
+    open("GET /api/v1/session", Member),
+    open("PATCH /api/v1/session", Member),
+    open("DELETE /api/v1/session", Member),
+    open("PUT /api/v1/session/password", Member),
+    open("GET /api/v1/sessions", Member),
+    open("DELETE /api/v1/sessions/{id}", Member),
+    // People and programs
+    open("PATCH /api/v1/household", Needs(Admin)),
+    open("GET /api/v1/accounts", Member),
+    open("POST /api/v1/accounts", Needs(Admin)),
+    open("POST /api/v1/accounts/{id}/link", Needs(Admin)),
+    open("DELETE /api/v1/accounts/{id}", Needs(Admin)),
+    open("GET /api/v1/tokens", Member),
+    open("POST /api/v1/tokens", Member),
+    open("DELETE /api/v1/tokens/{id}", Member),
+    // Cameras
+    open("GET /api/v1/cameras", Needs(CamerasRead)),
+    open("POST /api/v1/cameras", Needs(CamerasWrite)),
+    open("PUT /api/v1/cameras/order", Needs(CamerasWrite)),
+    open("POST /api/v1/cameras/probe", Needs(CamerasWrite)),
+    open("GET /api/v1/cameras/{id}", Needs(CamerasRead)),
+    open("PATCH /api/v1/cameras/{id}", Needs(CamerasWrite)),
+    open("DELETE /api/v1/cameras/{id}", Needs(CamerasWrite)),
+    open("GET /api/v1/cameras/{id}/health", Needs(CamerasRead)),
+    open("GET /api/v1/cameras/{id}/timeline", Needs(CamerasRead)),
+    open("DELETE /api/v1/cameras/{id}/recording", Needs(CamerasWrite)),
+    open("GET /api/v1/changes", Needs(CamerasRead)),
+    // Pictures and sound
+    open("GET /api/v1/cameras/{id}/playlist.m3u8", Needs(MediaRead)), // names fragments, shows none
+    media("GET /api/v1/cameras/{id}/live", View::Live),
+    media("GET /api/v1/cameras/{id}/recording.mp4", View::Download),
+    media("GET /api/v1/cameras/{id}/init.mp4", View::Play),
+    media("GET /api/v1/cameras/{id}/segment.m4s", View::Play),
+    media("GET /api/v1/cameras/{id}/snapshot.jpg", View::Snapshot),
+    media("GET /api/v1/cameras/{id}/thumbnail.jpg", View::Thumbnail),
+    // What is kept
+    open("GET /api/v1/views", Needs(CamerasRead)),
+    open("GET /api/v1/storage", Needs(CamerasRead)),
+    open("POST /api/v1/key/export", Needs(Admin)),
+];

@@ -1,0 +1,23 @@
+//! What the browser keeps for us.
+
+policy::personal! {
+    COOKIES: cookies "browser" {
+        "__Host-session": {
+            category: Credential, subject: AccountHolder, purposes: [SignIn: Contract], source: Derived,
+            retention: Session, protection: Clear, export: Omit("a secret that lets its bearer in"), erase: Delete,
+            clauses: [C4_2, C6_2],
+        },
+    }
+}
+
+policy::personal! {
+    STORAGE: web_storage "browser" {
+        "nightjar.theme": not_personal("dark or light, on this device"),
+        "nightjar.columns": not_personal("how many pictures stand beside each other, on this device"),
+        "nightjar.keys": not_personal("whether single keys are shortcuts, on this device"),
+        "cache of the app": not_personal("the app itself: the same files for everybody, never footage"),
+    }
+}
+
+/// The data map of the browser's side: cookies and storage. Nothing of it is sent anywhere but to this server.
+pub const DATA_MAP: &[policy::Table] = &[COOKIES, STORAGE];

@@ -1,0 +1,117 @@
+//! The handlers, a file for each noun. Each says its path and answers in `#[utoipa::path]`; who may call it stands in
+//! the table of the crate.
+
+mod accounts;
+pub mod cameras;
+mod changes;
+mod health;
+mod live;
+mod playback;
+mod program;
+mod session;
+mod setup;
+mod storage;
+mod timeline;
+mod tokens;
+mod views;
+
+use crate::App;
+use axum::routing::MethodRouter;
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema, path::Paths},
+};
+
+/// A list. `next` is the cursor of the next page; null on the last.
+#[derive(Serialize, ToSchema)]
+pub struct List<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+}
+
+impl<T> List<T> {
+    /// A list that is complete.
+    pub fn whole(items: Vec<T>) -> Self {
+        Self { items, next: None }
+    }
+}
+
+/// A handler with its description.
+pub struct Handler {
+    /// Method and path, as the access line names them.
+    pub operation: String,
+    pub schemas: Vec<(String, RefOr<Schema>)>,
+    pub paths: Paths,
+    pub service: MethodRouter<Arc<App>>,
+}
+
+macro_rules! handlers {
+    ($($handler:path),+ $(,)?) => {
+        vec![$(Handler::new(utoipa_axum::routes!($handler))),+]
+    };
+}
+
+impl Handler {
+    fn new((schemas, paths, service): (Vec<(String, RefOr<Schema>)>, Paths, MethodRouter<Arc<App>>)) -> Self {
+        let (path, item) = paths.paths.iter().next().expect("a handler describes one path");
+        let methods = [
+            ("GET", &item.get),
+            ("POST", &item.post),
+            ("PUT", &item.put),
+            ("PATCH", &item.patch),
+            ("DELETE", &item.delete),
+        ];
+        let method = methods.iter().find(|(_, operation)| operation.is_some()).map_or("", |(method, _)| method);
+        Self { operation: format!("{method} {path}"), schemas, paths, service }
+    }
+}
+
+/// Every handler there is.
+pub fn handlers() -> Vec<Handler> {
+    handlers![
+        program::healthz,
+        program::readyz,
+        program::metrics,
+        program::openapi,
+        setup::look,
+        setup::redeem,
+        session::sign_in,
+        session::show,
+        session::change,
+        session::change_password,
+        session::sign_out,
+        session::list,
+        session::end,
+        accounts::household,
+        accounts::list,
+        accounts::invite,
+        accounts::link,
+        accounts::remove,
+        tokens::list,
+        tokens::create,
+        tokens::revoke,
+        cameras::list,
+        cameras::add,
+        cameras::reorder,
+        cameras::probe,
+        cameras::get,
+        cameras::edit,
+        cameras::remove,
+        health::show,
+        timeline::show,
+        timeline::delete,
+        changes::follow,
+        playback::playlist,
+        live::watch,
+        playback::recording,
+        playback::init,
+        playback::segment,
+        playback::snapshot,
+        playback::thumbnail,
+        views::list,
+        storage::show,
+        storage::export_key,
+    ]
+}

@@ -1,0 +1,77 @@
+//! Set-up links: how the owner, and everybody invited, chooses a password. The token stands in the URL's fragment and
+//! comes here in a body, so that no log and no Referer ever holds it.
+
+use crate::{
+    App, auth,
+    error::Result,
+    extract::Json,
+    routes::session::{RoleName, Session},
+};
+use axum::{extract::State, response::IntoResponse};
+use base::{Secret, Time};
+use http::{HeaderMap, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// The token of a set-up link.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    token: String,
+}
+
+/// What a set-up link is for.
+#[derive(Serialize, ToSchema)]
+pub struct Link {
+    role: RoleName,
+    /// The user name of the account; null for the first owner, who chooses one.
+    login: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    expires: Time,
+}
+
+/// What a set-up link is for. It is not used up by this.
+#[utoipa::path(post, path = "/api/v1/setup/link", tag = "setup", request_body = Token, responses(
+    (status = 200, body = Link),
+    (status = 404, description = "Unknown, used, void or expired", body = crate::error::Problem),
+))]
+pub async fn look(State(app): State<Arc<App>>, Json(body): Json<Token>) -> Result<axum::Json<Link>> {
+    let setup = app.accounts.setup(&Secret::new(body.token)).await?;
+    let login = setup.login.map(|login| login.into_inner());
+    Ok(axum::Json(Link { role: setup.role.into(), login, expires: setup.expires }))
+}
+
+/// What the person chooses.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    token: String,
+    /// The user name; must be given by the first owner, and renames any other account.
+    login: Option<String>,
+    password: String,
+    /// The household's time zone (IANA), for the first owner.
+    zone: Option<String>,
+}
+
+/// Use up a set-up link: set the password and sign in.
+#[utoipa::path(post, path = "/api/v1/setup", tag = "setup", request_body = Choice, responses(
+    (status = 201, description = "Signed in", body = Session),
+    (status = 400, description = "A field is not acceptable", body = crate::error::Problem),
+    (status = 404, description = "Unknown, used, void or expired", body = crate::error::Problem),
+))]
+pub async fn redeem(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Json(body): Json<Choice>,
+) -> Result<impl IntoResponse> {
+    let (token, password) = (Secret::new(body.token), Secret::new(body.password));
+    let label = auth::label(&headers);
+    let session = app.accounts.redeem_setup(&token, body.login.as_deref(), &password, label).await?;
+    if let Some(zone) = &body.zone {
+        app.accounts.set_zone(&session.caller, zone).await?;
+    }
+    let cookie = auth::begun(&session, app.world.clock.now());
+    let body = axum::Json(Session::of(&app, &session.caller).await?);
+    Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], body))
+}
