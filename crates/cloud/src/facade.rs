@@ -142,7 +142,8 @@ pub struct CameraUsage {
 }
 
 impl Cloud {
-    /// Mends what a crash left, then records what should record until the shutdown begins. With a shutdown that has begun
+    /// Mends what a crash left, then records what should record until the shutdown begins. With a shutdown that has
+    /// begun it only answers: that is for commands over data that nobody records to. With a shutdown that has begun
     /// it does neither: a command that only looks at what is there.
     pub async fn start(parts: Parts, config: Config, shutdown: Shutdown) -> Result<Self> {
         let index = Index::new(parts.db.clone(), parts.world.clone());
@@ -187,6 +188,9 @@ impl Cloud {
 
     /// Adopts, then follows the settings until the shutdown begins.
     async fn follow(self, shutdown: Shutdown) {
+        if shutdown.has_begun() {
+            return;
+        }
         let mut changes = self.0.parts.devices.changes();
         if let Err(error) = self.adopt().await {
             tracing::error!(?error, "recordings that were cut off could not be mended");
@@ -378,7 +382,7 @@ impl Cloud {
         let first = Message::State { state: condition.word(), cause: condition.cause().map(Cause::word) };
         let messages = state.hub.attach(audio, first);
         state.set_watched(true);
-        Ok(Viewer::new(messages, ticket))
+        Ok(Viewer::new(messages))
     }
 
     /// What a camera sends, or precisely what stands between us and it. Nothing is recorded.

@@ -7,7 +7,6 @@
 
 use base::Time;
 use bytes::Bytes;
-use devices::grant::ViewTicket;
 use std::sync::{
     Mutex, MutexGuard, PoisonError,
     atomic::{AtomicUsize, Ordering},
@@ -31,13 +30,11 @@ pub enum Message {
 /// A view in progress. Dropping it ends it.
 pub struct Viewer {
     messages: mpsc::Receiver<Message>,
-    /// To be renewed every few seconds; the view ends when that fails.
-    pub ticket: ViewTicket,
 }
 
 impl Viewer {
-    pub(crate) fn new(messages: mpsc::Receiver<Message>, ticket: ViewTicket) -> Self {
-        Self { messages, ticket }
+    pub(crate) fn new(messages: mpsc::Receiver<Message>) -> Self {
+        Self { messages }
     }
 
     /// The next message; `None` when the stream was removed or the viewer fell too far behind.

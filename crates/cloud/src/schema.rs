@@ -228,5 +228,27 @@ mod usage {
     }
 }
 
+mod objects {
+    policy::personal! {
+        objects shelf {
+            "recording files: pictures": {
+                category: HomeVideo, subject: PersonInView, purposes: [Record: Contract, Watch: Contract], source: Camera,
+                retention: CameraPlan, recipients: [Household], protection: EpochKey, export: Include, erase: Shred,
+                clauses: [C1_2_7, C1_2_8, C6_2, C9_3_3, C9_3_4],
+            },
+            "recording files: sound": {
+                category: HomeAudio, subject: PersonInView, purposes: [Record: Contract, Watch: Contract], source: Camera,
+                retention: CameraPlan, recipients: [Household], protection: EpochKey, export: Include, erase: Shred,
+                clauses: [C1_2_7, C1_2_8, C6_2, C9_3_3, C9_3_4],
+            },
+            "recording files: headers": {
+                category: RecordingTimes, subject: HouseholdMember, purposes: [Record: Contract], source: Derived,
+                retention: CameraPlan, protection: Clear, export: Omit("the index holds the same"), erase: Shred,
+                clauses: [C9_1_3],
+            },
+        }
+    }
+}
+
 /// What this context stores, about whom, why and for how long.
-pub const DATA_MAP: &[policy::Table] = &[files::MAP, runs::MAP, gaps::MAP, params::MAP, usage::MAP];
+pub const DATA_MAP: &[policy::Table] = &[files::MAP, runs::MAP, gaps::MAP, params::MAP, usage::MAP, objects::MAP];

@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use vault::{Disk, Vault};
+use vault::{Disk, Shelf, Vault};
 
 /// All migrations of the product in their order.
 pub fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
@@ -35,9 +35,11 @@ pub struct House {
     pub cloud: Cloud,
     pub vault: Vault,
     pub db: Db,
+    pub keystore: Db,
     pub household: HouseholdId,
     pub world: World,
     pub folder: Arc<tempfile::TempDir>,
+    began: Time,
     shutdown: Shutdown,
 }
 
@@ -56,6 +58,12 @@ impl House {
 
     /// The household of a folder that may have been used before.
     pub async fn in_folder(db: Db, folder: Arc<tempfile::TempDir>, world: World) -> Self {
+        let shelf = Disk::open(&folder.path().join("shelf")).expect("the shelf opens");
+        Self::over(db, folder, Arc::new(shelf), world).await
+    }
+
+    /// The household over a shelf of the test's own.
+    pub async fn over(db: Db, folder: Arc<tempfile::TempDir>, shelf: Arc<dyn Shelf>, world: World) -> Self {
         let url = format!("sqlite://{}", folder.path().join("keys.db").display());
         let keystore = Db::open_keystore(&url);
         let keystore = keystore.await.expect("the keystore opens");
@@ -65,8 +73,7 @@ impl House {
             vault::root_key::create(&key_file, &vault::root_key::generate(&world)).expect("a root key");
         }
         let root_key = vault::root_key::read(&key_file).expect("the root key");
-        let shelf = Disk::open(&folder.path().join("shelf")).expect("the shelf opens");
-        let vault = Vault::open(keystore, root_key, Arc::new(shelf), world.clone()).await.expect("the vault opens");
+        let vault = Vault::open(keystore.clone(), root_key, shelf, world.clone()).await.expect("the vault opens");
         let keys = {
             let vault = vault.clone();
             ColumnKeys::new(move |household: HouseholdId| {
@@ -83,7 +90,7 @@ impl House {
         let config = Config { allow: Arc::new(Allow::new(nets, vec![])), io_threads: 1, disk_max_bytes: 0 };
         let parts = Parts { db: db.clone(), vault: vault.clone(), devices: devices.clone(), world: world.clone() };
         let cloud = Cloud::start(parts, config, shutdown.clone()).await.expect("recording starts");
-        Self { accounts, devices, cloud, vault, db, household, world, folder, shutdown }
+        Self { accounts, devices, cloud, vault, db, keystore, household, began: world.clock.now(), world, folder, shutdown }
     }
 
     /// Whoever owns the machine.
@@ -104,14 +111,15 @@ impl House {
         self.devices.ticket(&self.caller(), camera, action, Some(range)).await.expect("a ticket")
     }
 
-    /// Waits until so much of a stream is stored, and gives the newest stored instant.
+    /// Waits until so much of a stream was stored since the household started, without a gap; gives its span.
     pub async fn recorded(&self, camera: CameraId, stream: Stream, at_least: Duration) -> Range {
         let everything =
             Range { start: self.now() - Duration::from_secs(3600), end: self.now() + Duration::from_secs(3600) };
         for _ in 0..600 {
             let timeline = self.cloud.timeline(&self.caller(), camera, everything).await.expect("a timeline");
             let span = timeline.spans.iter().rev().find(|span| span.stream == stream);
-            if let Some(span) = span.filter(|span| span.range.duration() >= at_least) {
+            let whole = |range: Range| range.duration() >= at_least && range.end > self.began + at_least;
+            if let Some(span) = span.filter(|span| whole(span.range)) {
                 return span.range;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

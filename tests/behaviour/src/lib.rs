@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod crashes;
 mod forgetting;
 mod house;
 mod recording;

@@ -347,19 +347,28 @@ impl Writing {
     }
 }
 
+/// Commits until the writer is gone. What could not be made durable is not told: the index never knows more than the
+/// shelf.
 fn commit_all(vault: &Vault, commits: &mpsc::Receiver<Commit>, events: &tokio_mpsc::UnboundedSender<Event>) {
-    while let Ok(mut commit) = commits.recv() {
+    let mut saves = Vec::new();
+    while let Ok(commit) = commits.recv() {
+        saves.extend(commit.saves);
+        let mut flushes = commit.flushes;
         while let Ok(more) = commits.try_recv() {
-            commit.saves.extend(more.saves);
-            commit.flushes.extend(more.flushes);
+            saves.extend(more.saves);
+            flushes.extend(more.flushes);
         }
         match vault.shelf().commit() {
-            Ok(failed) if failed.is_empty() => {}
-            Ok(failed) => tracing::error!(objects = failed.len(), "footage could not be made durable"),
+            Ok(failed) => {
+                if !failed.is_empty() {
+                    tracing::error!(objects = failed.len(), "footage could not be made durable");
+                    saves.retain(|saved: &Saved| !failed.iter().any(|name| name.bytes() == saved.recent.file.id.bytes()));
+                }
+                let _ = events.send(Event::Saved(std::mem::take(&mut saves)));
+            }
             Err(error) => tracing::error!(error = ?base::Error::from(error), "the shelf could not be synced"),
         }
-        let _ = events.send(Event::Saved(commit.saves));
-        for flush in commit.flushes {
+        for flush in flushes {
             let _ = flush.send(());
         }
     }
