@@ -62,7 +62,7 @@ fn all(sources: &[Source]) -> Result<Vec<(&'static str, String)>, String> {
         ("docs/reference/data-map.md", data_map()),
         ("docs/reference/schema.sql", schema()?),
         ("docs/reference/openapi.json", format!("{}\n", api::openapi().trim_end())),
-        ("docs/reference/config.md", configuration()?),
+        ("docs/reference/configuration.md", configuration()?),
     ])
 }
 
