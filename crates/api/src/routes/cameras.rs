@@ -91,10 +91,11 @@ pub struct Stream {
 }
 
 macro_rules! mirror {
-    ($(#[doc = $doc:literal] $name:ident { $($variant:ident = $word:literal),+ })+) => {$(
+    ($(#[doc = $doc:literal] $name:ident { $($variant:ident),+ })+) => {$(
         #[doc = $doc]
         #[derive(Serialize, Deserialize, ToSchema, Clone, Copy, PartialEq, Eq, Debug)]
-        pub enum $name { $(#[serde(rename = $word)] $variant),+ }
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($variant),+ }
 
         impl From<devices::$name> for $name {
             fn from(value: devices::$name) -> Self {
@@ -112,11 +113,11 @@ macro_rules! mirror {
 
 mirror! {
     /// What is done with what the camera sees: `off` is not even connected to, `continuous` records everything.
-    Mode { Off = "off", Continuous = "continuous" }
+    Mode { Off, Continuous }
     /// Whom the camera may see.
-    Area { OwnHome = "own_home", Shared = "shared", PublicView = "public_view" }
+    Area { OwnHome, Shared, PublicView }
     /// How the stream travels.
-    Transport { Tcp = "tcp", Udp = "udp" }
+    Transport { Tcp, Udp }
 }
 
 impl Camera {

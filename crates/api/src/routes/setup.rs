@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 /// The token of a set-up link.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SetupToken)]
 pub struct Token {
     token: String,
 }

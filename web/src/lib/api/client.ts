@@ -1,71 +1,63 @@
 /** Calls the HTTP API with the session cookie. Every failure is a `Problem` (RFC 9457) that a screen can show. */
+import createClient from 'openapi-fetch';
+import type { paths } from './schema';
+import type { Whole } from './types';
 
 export class Problem extends Error {
 	constructor(
 		readonly status: number,
-		readonly title: string,
-		readonly detail: string,
+		/** Last part of the problem's type: `no-footage`, `unauthorized`. */
 		readonly kind: string,
-		readonly field: string | undefined,
-		readonly request: string | undefined
+		/** What is wrong this time, in the server's words. */
+		readonly detail = '',
+		/** The input at fault. */
+		readonly field?: string,
+		/** The request in the server's log. */
+		readonly request?: string
 	) {
-		super(detail || title);
+		super(detail || kind);
 	}
-}
-
-type Query = Record<string, string | number | boolean | undefined | null>;
-
-interface Options {
-	query?: Query;
-	body?: unknown;
-	signal?: AbortSignal;
 }
 
 /** Told of each answer that says that nobody is signed in. */
 export const signedOut = new EventTarget();
 
-export function address(path: string, query: Query = {}): string {
-	const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
-	const text = new URLSearchParams(pairs.map(([key, value]) => [key, String(value)])).toString();
-	return `/api/v1/${path}${text ? `?${text}` : ''}`;
+/** All operations of the API, typed from its description. */
+export const api = createClient<paths>({ baseUrl: '/', credentials: 'same-origin' });
+
+/** The answer of a call of `api`, or a `Problem`. */
+export async function ask<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<Whole<T>> {
+	const { data, error, response } = await call.catch(unreachable);
+	if (!response.ok) throw problem(response, error);
+	return data as Whole<T>;
 }
 
-export async function send(method: string, path: string, options: Options = {}): Promise<Response> {
-	let response: Response;
-	try {
-		response = await fetch(address(path, options.query), {
-			method,
-			credentials: 'same-origin',
-			signal: options.signal,
-			headers: options.body === undefined ? {} : { 'content-type': 'application/json' },
-			body: options.body === undefined ? undefined : JSON.stringify(options.body)
-		});
-	} catch (reason) {
-		if (options.signal?.aborted) throw reason;
-		throw new Problem(0, '', '', 'unreachable', undefined, undefined);
-	}
-	if (!response.ok) throw await problem(response);
+/** Fetches what is not JSON: pictures, playlists, files. */
+export async function fetchMedia(url: string, signal?: AbortSignal): Promise<Response> {
+	const response = await fetch(url, { credentials: 'same-origin', signal }).catch(unreachable);
+	if (!response.ok) throw problem(response, await response.json().catch(() => undefined));
 	return response;
 }
 
-async function problem(response: Response): Promise<Problem> {
-	const body = (await response.json().catch(() => ({}))) as Record<string, string | undefined>;
-	const kind = (body.type ?? '').split(/[/:#]/).at(-1) ?? '';
-	const request = response.headers.get('x-request-id') ?? undefined;
+function unreachable(reason: unknown): never {
+	if (reason instanceof DOMException && reason.name === 'AbortError') throw reason;
+	throw new Problem(0, 'unreachable');
+}
+
+function problem(response: Response, body: unknown): Problem {
+	const { type = '', detail, field } = (body ?? {}) as { type?: string; detail?: string; field?: string };
 	if (response.status === 401) signedOut.dispatchEvent(new Event('signedout'));
-	return new Problem(response.status, body.title ?? '', body.detail ?? '', kind, body.field, request);
+	const request = response.headers.get('x-request-id') ?? undefined;
+	return new Problem(response.status, type.split('/').at(-1) ?? '', detail, field, request);
 }
 
-async function json<T>(method: string, path: string, options?: Options): Promise<T> {
-	const response = await send(method, path, options);
-	return (response.status === 204 ? undefined : await response.json()) as T;
+/** Address of something of a camera: `cameraUrl(id, 'thumbnail.jpg', { at })`. */
+export function cameraUrl(camera: string, what: string, query: { [name: string]: string } = {}): string {
+	const text = new URLSearchParams(query).toString();
+	return `/api/v1/cameras/${camera}/${what}${text ? `?${text}` : ''}`;
 }
 
-export const get = <T>(path: string, query?: Query, signal?: AbortSignal) => json<T>('GET', path, { query, signal });
-export const post = <T>(path: string, body: unknown = {}) => json<T>('POST', path, { body });
-export const patch = <T>(path: string, body: unknown) => json<T>('PATCH', path, { body });
-export const remove = <T = void>(path: string, query?: Query) => json<T>('DELETE', path, { query });
-
+/** An instant in milliseconds as RFC 3339. */
 export function iso(at: number): string {
 	return new Date(at).toISOString();
 }

@@ -1,5 +1,5 @@
 /** Downloads of recorded ranges: with progress in the page, or by the browser itself where they are large. */
-import { address, iso, send } from '$lib/api/client';
+import { cameraUrl, fetchMedia, iso } from '$lib/api/client';
 
 /** Above this the browser's own download manager takes over: it writes to disk as the bytes come. */
 const LARGE = 400e6;
@@ -17,14 +17,13 @@ class Download {
 		const work = new AbortController();
 		this.#work = work;
 		Object.assign(this, { name, received: 0, total: 0, busy: true });
-		const query = { start: iso(from), end: iso(to) };
+		const url = cameraUrl(camera, 'recording.mp4', { start: iso(from), end: iso(to) });
 		try {
-			const path = `cameras/${camera}/recording.mp4`;
-			const response = await send('GET', path, { query, signal: work.signal });
+			const response = await fetchMedia(url, work.signal);
 			this.total = Number(response.headers.get('content-length') ?? 0);
 			if (this.total > LARGE) {
 				work.abort();
-				save(address(path, query), name);
+				save(url, name);
 				return;
 			}
 			saveBlob(await this.#collect(response), name);

@@ -8,7 +8,7 @@ export function reasonText(reason: unknown): string {
 	if (has(key)) return t(key);
 	if (reason.status === 429) return t('problem.slow-down');
 	if (reason.status === 403) return t('problem.forbidden');
-	if (reason.detail || reason.title) return sentence(reason.detail || reason.title);
+	if (reason.detail) return sentence(reason.detail);
 	return t('problem.unknown');
 }
 

@@ -146,7 +146,7 @@ test('a picture is called live for two seconds and is greyed at ten', () => {
 });
 
 describe('choosing a stream', () => {
-	const stream = (name: string, codec: string) => ({ name, codec, width: 1, height: 1, fps: 15, audio: null });
+	const stream = (name: string, codec: string) => ({ name, codec, width: 1, height: 1, fps: 15, audio: null, viewers: 0 });
 	const h264 = (mime: string) => mime.includes('avc1');
 	test('takes the wanted one when the browser plays it', () => {
 		expect(choose([stream('main', 'avc1.64001f')], 'main', h264)).toEqual({ kind: 'play', stream: 'main', instead: false });

@@ -1,6 +1,6 @@
 /** The cameras of the household, told by the server as they change while a screen looks at them. */
-import { get } from '$lib/api/client';
-import type { Camera, List } from '$lib/api/types';
+import { api, ask } from '$lib/api/client';
+import type { Camera } from '$lib/api/types';
 
 const AGAIN = 3_000;
 
@@ -31,13 +31,13 @@ class Cameras {
 
 	async load(): Promise<void> {
 		try {
-			this.#take(await get<List<Camera>>('cameras'));
+			this.#take(await ask(api.GET('/api/v1/cameras')));
 		} catch (reason) {
 			this.problem = reason;
 		}
 	}
 
-	#take(list: List<Camera>): void {
+	#take(list: { items: Camera[] }): void {
 		this.items = list.items;
 		this.problem = undefined;
 		this.loaded = true;

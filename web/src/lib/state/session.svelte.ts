@@ -1,5 +1,5 @@
 /** Who is signed in, in which household. One for the whole app. */
-import { get, post, Problem, remove } from '$lib/api/client';
+import { api, ask, Problem } from '$lib/api/client';
 import type { Session } from '$lib/api/types';
 
 class Current {
@@ -11,7 +11,7 @@ class Current {
 	/** Asks the server; false if nobody is signed in. Other failures are thrown. */
 	async load(): Promise<boolean> {
 		try {
-			this.value = await get<Session>('session');
+			this.value = await ask(api.GET('/api/v1/session'));
 			return true;
 		} catch (reason) {
 			if (!(reason instanceof Problem) || reason.status !== 401) throw reason;
@@ -21,15 +21,15 @@ class Current {
 	}
 
 	async signIn(login: string, password: string): Promise<void> {
-		this.value = await post<Session>('session', { login, password });
+		this.value = await ask(api.POST('/api/v1/session', { body: { login, password } }));
 	}
 
 	async setUp(input: { token: string; login?: string; password: string; zone?: string }): Promise<void> {
-		this.value = await post<Session>('setup', input);
+		this.value = await ask(api.POST('/api/v1/setup', { body: input }));
 	}
 
 	async signOut(): Promise<void> {
-		await remove('session');
+		await ask(api.DELETE('/api/v1/session'));
 		this.value = undefined;
 		await forgetShell();
 	}

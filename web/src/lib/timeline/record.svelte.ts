@@ -1,5 +1,5 @@
 /** What is recorded of one camera: the known part of its timeline, read on demand and kept fresh at the live edge. */
-import { get, iso, Problem } from '$lib/api/client';
+import { api, ask, iso, Problem } from '$lib/api/client';
 import type { Timeline } from '$lib/api/types';
 import { length, type View } from './scale';
 
@@ -42,7 +42,7 @@ export class Record {
 		this.#busy = true;
 		this.#asked = Date.now();
 		try {
-			this.#take(await get<Timeline>(`cameras/${this.camera}/timeline`, { start: iso(wide.start), end: iso(wide.end) }));
+			this.#take(await timelineOf(this.camera, wide.start, wide.end));
 			this.#known = wide;
 			this.problem = undefined;
 			this.loaded = true;
@@ -72,6 +72,12 @@ export class Record {
 	recordedAt(at: number): boolean {
 		return this.spans.some((span) => span.start <= at && at <= span.end);
 	}
+}
+
+/** Footage and gaps between two instants in milliseconds, 31 days apart at most. */
+export function timelineOf(camera: string, start: number, end: number): Promise<Timeline> {
+	const params = { path: { id: camera }, query: { start: iso(start), end: iso(end) } };
+	return ask(api.GET('/api/v1/cameras/{id}/timeline', { params }));
 }
 
 /** Spans of all streams laid over each other; seams under a second vanish. */
