@@ -212,12 +212,10 @@ impl Stream {
         if self.is_silent(now.monotonic) {
             return;
         }
-        let moment =
-            Moment { monotonic: now.monotonic, wall: now.wall, rtp: self.timestamp(track, now.monotonic) };
+        let moment = Moment { monotonic: now.monotonic, wall: now.wall, rtp: self.timestamp(track, now.monotonic) };
         let timestamp = self.spoiled(track, self.timestamp(track, at), now.monotonic);
         let garbage = self.faults.active(Kind::Garbage, now.monotonic).then(|| self.noise(packets.octets()));
-        let mut shipment =
-            Shipment { track, packets, timestamp, key, moment, packet_writes: self.packet_writes };
+        let mut shipment = Shipment { track, packets, timestamp, key, moment, packet_writes: self.packet_writes };
         let mut watchers = lock(&self.watchers);
         for client in watchers.iter() {
             match &garbage {

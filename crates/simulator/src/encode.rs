@@ -24,6 +24,7 @@ pub(crate) struct Encoder {
     inner: openh264::encoder::Encoder,
     settings: Settings,
     coded: u32,
+    until_key: u32,
     /// The coded picture, as NAL units one after another.
     bytes: Vec<u8>,
     nals: Vec<std::ops::Range<usize>>,
@@ -37,7 +38,7 @@ impl Encoder {
             .rate_control_mode(RateControlMode::Bitrate)
             .bitrate(BitRate::from_bps(settings.rate))
             .max_frame_rate(FrameRate::from_hz(settings.fps as f32))
-            .intra_frame_period(IntraFramePeriod::from_num_frames(settings.fps * 2))
+            .intra_frame_period(IntraFramePeriod::auto())
             .profile(Profile::Baseline)
             .complexity(Complexity::Low)
             .qp(QpRange::new(18, settings.most_qp))
@@ -47,21 +48,32 @@ impl Encoder {
             .background_detection(true)
             .num_threads(1)
             .vui(VuiConfig::bt709());
-        let mut inner = openh264::encoder::Encoder::with_api_config(OpenH264API::from_source(), config).map_err(failed)?;
+        let mut inner =
+            openh264::encoder::Encoder::with_api_config(OpenH264API::from_source(), config).map_err(failed)?;
         silence(&mut inner);
-        Ok(Self { inner, settings, coded: 0, bytes: Vec::new(), nals: Vec::new(), key: false })
+        Ok(Self { inner, settings, coded: 0, until_key: 0, bytes: Vec::new(), nals: Vec::new(), key: false })
+    }
+
+    /// How many pictures come before the next key frame; with 0 the next one is.
+    pub fn until_key(&self) -> u32 {
+        self.until_key
     }
 
     /// The next picture is a key frame.
     pub fn force_key(&mut self) {
-        // Before the first picture there is nothing to force: it is a key frame.
-        if self.coded > 0 {
-            self.inner.force_intra_frame();
-        }
+        self.until_key = 0;
     }
 
     /// Codes a picture. The answer holds until the next call.
     pub fn encode(&mut self, picture: &Yuv) -> Result<Coded<'_>> {
+        if self.until_key == 0 {
+            self.until_key = 2 * self.settings.fps;
+            // Before the first picture there is nothing to force: it is a key frame.
+            if self.coded > 0 {
+                self.inner.force_intra_frame();
+            }
+        }
+        self.until_key -= 1;
         let millis = u64::from(self.coded) * 1000 / u64::from(self.settings.fps);
         let coded = self.inner.encode_at(picture, Timestamp::from_millis(millis)).map_err(failed)?;
         self.key = matches!(coded.frame_type(), FrameType::IDR);
@@ -111,18 +123,18 @@ impl Coded<'_> {
     pub fn nals(&self) -> Vec<&[u8]> {
         self.nals.iter().map(|range| &self.bytes[range.clone()]).collect()
     }
+}
 
-    /// The parameters, if this is a key frame.
-    pub fn params(&self, width: usize, height: usize, fps: u32) -> Option<VideoParams> {
-        let find = |kind: u8| self.nals().into_iter().find(|nal| nal.first().is_some_and(|head| head & 0x1F == kind));
-        Some(VideoParams {
-            codec: VideoCodec::H264,
-            width: width as u32,
-            height: height as u32,
-            fps: Some(fps as f32),
-            vps: Vec::new(),
-            sps: find(7)?.to_vec(),
-            pps: find(8)?.to_vec(),
-        })
-    }
+/// The parameters of coded pictures, if the NAL units hold them: those of a key frame do.
+pub(crate) fn params(nals: &[&[u8]], width: usize, height: usize, fps: u32) -> Option<VideoParams> {
+    let find = |kind: u8| nals.iter().find(|nal| nal.first().is_some_and(|head| head & 0x1F == kind));
+    Some(VideoParams {
+        codec: VideoCodec::H264,
+        width: width as u32,
+        height: height as u32,
+        fps: Some(fps as f32),
+        vps: Vec::new(),
+        sps: find(7)?.to_vec(),
+        pps: find(8)?.to_vec(),
+    })
 }

@@ -13,6 +13,7 @@ mod load;
 mod looped;
 mod pacer;
 pub mod packetize;
+mod reorder;
 mod rtsp;
 mod scene;
 mod sdp;

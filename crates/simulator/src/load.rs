@@ -2,7 +2,7 @@
 
 use crate::{
     config::Load,
-    encode::{Encoder, Settings},
+    encode::{Encoder, Settings, params},
     looped::{Loop, Unit, push_audio},
     packetize::Packets,
     scene::canvas::{Yuv, cloud},
@@ -10,7 +10,7 @@ use crate::{
     sound,
 };
 use base::{Error, Result, Time};
-use media::{AudioCodec, AudioParams, StreamParams, Track, VideoCodec, VideoParams, g711, nal};
+use media::{AudioCodec, AudioParams, StreamParams, Track, VideoCodec, g711, nal};
 use std::{path::Path, time::Duration};
 
 const WIDTH: usize = 1920;
@@ -75,7 +75,7 @@ fn draw(ground: &Yuv, picture: &mut Yuv, number: usize) {
         random ^= random << 13;
         random ^= random >> 17;
         random ^= random << 5;
-        *luma = luma.saturating_add((random >> 29) as u8);
+        *luma = luma.saturating_add((random >> 28) as u8);
     }
     let (cx, cy) = (300 + number * 22, 700usize);
     for y in cy - 120..cy + 120 {
@@ -90,17 +90,10 @@ fn draw(ground: &Yuv, picture: &mut Yuv, number: usize) {
 fn assemble(pictures: &[Vec<u8>]) -> Result<Loop> {
     let broken = || Error::internal("the load loop has no parameter sets");
     let first = pictures.first().ok_or_else(broken)?;
-    let set = |kind: u8| nal::prefixed(first).find(|unit| unit.first().is_some_and(|head| head & 0x1F == kind));
-    let video = VideoParams {
-        codec: VideoCodec::H264,
-        width: WIDTH as u32,
-        height: HEIGHT as u32,
-        fps: Some(SETTINGS.fps as f32),
-        vps: Vec::new(),
-        sps: set(7).ok_or_else(broken)?.to_vec(),
-        pps: set(8).ok_or_else(broken)?.to_vec(),
-    };
-    let mut units: Vec<Unit> = pictures.iter().enumerate().map(|(number, sample)| picture_unit(number, sample)).collect();
+    let nals: Vec<&[u8]> = nal::prefixed(first).collect();
+    let video = params(&nals, WIDTH, HEIGHT, SETTINGS.fps).ok_or_else(broken)?;
+    let mut units: Vec<Unit> =
+        pictures.iter().enumerate().map(|(number, sample)| picture_unit(number, sample)).collect();
     let duration = Duration::from_secs(PICTURES as u64) / SETTINGS.fps;
     let audio = AudioParams::g711(AudioCodec::Pcma, sound::RATE, 1);
     let (mut linear, mut coded) = (Vec::new(), Vec::new());
@@ -122,7 +115,8 @@ fn keep(path: &Path, pictures: &[Vec<u8>]) -> Result<()> {
     for picture in pictures {
         nal::push_prefixed(picture, &mut bytes);
     }
-    std::fs::write(path, bytes).map_err(|error| Error::unavailable("cannot keep the load loop").field("cache").because(error))
+    std::fs::write(path, bytes)
+        .map_err(|error| Error::unavailable("cannot keep the load loop").field("cache").because(error))
 }
 
 /// The pictures of a kept loop; none if the file is missing or is not one.

@@ -54,9 +54,11 @@ impl Loop {
 
     /// Reads an MP4 file with H.264 or H.265 and perhaps AAC, Opus or G.711.
     pub fn read(path: &Path) -> Result<Self> {
-        let unreadable = |error: std::io::Error| Error::invalid("the MP4 file cannot be read").field("file").because(error);
+        let unreadable =
+            |error: std::io::Error| Error::invalid("the MP4 file cannot be read").field("file").because(error);
         let mut file = File::open(path).map_err(unreadable)?;
-        let movie = Movie::read(&mut file).map_err(|error| Error::invalid("not a usable MP4 file").field("file").because(error))?;
+        let movie = Movie::read(&mut file)
+            .map_err(|error| Error::invalid("not a usable MP4 file").field("file").because(error))?;
         let no_video = || Error::invalid("the MP4 file holds neither H.264 nor H.265").field("file");
         let (pictures, video) = movie.video().ok_or_else(no_video)?;
         let audio = movie.audio();

@@ -111,7 +111,11 @@ impl Answer {
     }
 
     fn bytes(&self, cseq: &str) -> Vec<u8> {
-        let mut text = format!("RTSP/1.0 {} {}\r\nCSeq: {cseq}\r\nServer: Nightjar-Simulator\r\n", self.status, reason(self.status));
+        let mut text = format!(
+            "RTSP/1.0 {} {}\r\nCSeq: {cseq}\r\nServer: Nightjar-Simulator\r\n",
+            self.status,
+            reason(self.status)
+        );
         for (name, value) in &self.headers {
             text += &format!("{name}: {value}\r\n");
         }
@@ -268,9 +272,8 @@ impl Conversation {
 
     /// The way that a transport specification (RFC 2326 §12.39) asks for, and how it is confirmed.
     fn route(&self, specification: &str, track: Track) -> Option<(Route, String)> {
-        let parameter = |name: &str| {
-            specification.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
-        };
+        let parameter =
+            |name: &str| specification.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
         let protocol = specification.split(';').next()?.trim().to_ascii_uppercase();
         if specification.split(';').any(|part| part.trim() == "multicast") {
             return None;
@@ -278,7 +281,8 @@ impl Conversation {
         match protocol.as_str() {
             "RTP/AVP/TCP" => {
                 let usual = (track.id() as u8 - 1) * 2;
-                let channel = parameter("interleaved").map_or(Some(usual), |text| pair(text).map(|(low, _)| low as u8))?;
+                let channel =
+                    parameter("interleaved").map_or(Some(usual), |text| pair(text).map(|(low, _)| low as u8))?;
                 let told = format!("RTP/AVP/TCP;unicast;interleaved={channel}-{}", channel.checked_add(1)?);
                 Some((Route::Interleaved { channel }, told))
             }
@@ -355,7 +359,8 @@ impl Conversation {
 
     /// The camera and the stream that an address names: `/camN/main`, `/camN/sub`, and a track behind it.
     fn target(&self, request: &Request<Vec<u8>>) -> (Option<Arc<Camera>>, Option<Arc<Stream>>) {
-        let mut parts = request.request_uri().into_iter().flat_map(|url| url.path().split('/')).filter(|p| !p.is_empty());
+        let mut parts =
+            request.request_uri().into_iter().flat_map(|url| url.path().split('/')).filter(|p| !p.is_empty());
         let number = parts.next().and_then(|part| part.strip_prefix("cam")?.parse::<usize>().ok());
         let camera = number.and_then(|number| self.server.cameras.get(number.checked_sub(1)?)).cloned();
         let stream = camera.as_ref().and_then(|camera| match parts.next() {

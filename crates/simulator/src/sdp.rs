@@ -44,9 +44,9 @@ fn video(video: &VideoParams) -> String {
                  sprop-parameter-sets={sps},{pps}\r\n"
             )
         }
-        VideoCodec::H265 => format!(
-            "a=rtpmap:96 H265/90000\r\na=fmtp:96 sprop-vps={vps};sprop-sps={sps};sprop-pps={pps}\r\n"
-        ),
+        VideoCodec::H265 => {
+            format!("a=rtpmap:96 H265/90000\r\na=fmtp:96 sprop-vps={vps};sprop-sps={sps};sprop-pps={pps}\r\n")
+        }
     };
     if let Some(fps) = video.fps {
         let _ = write!(text, "a=framerate:{fps:.2}\r\n");

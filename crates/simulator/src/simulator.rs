@@ -5,9 +5,9 @@ use crate::{
     config::{Config, Daylight, Load, Picture},
     fault::{Fault, Kind},
     load,
-    rtsp::{self, Server},
     looped::Loop,
     pacer::{Counters, Pacer, Player},
+    rtsp::{self, Server},
     studio::Studio,
 };
 use base::{Error, Result, Shutdown, World};
@@ -46,6 +46,8 @@ pub struct Simulator {
     alarms: Vec<Arc<Alarm>>,
     threads: Vec<JoinHandle<()>>,
     counters: Arc<Counters>,
+    /// Whether the cameras look at drawn scenes.
+    draws: bool,
 }
 
 impl Simulator {
@@ -58,12 +60,14 @@ impl Simulator {
         let stop = Shutdown::new();
         let (maker, maker_stop) = (world.clone(), stop.clone());
         let picture = config.picture;
-        let made = tokio::task::spawn_blocking(move || Made::start(config.cameras, &picture, &maker, &maker_stop)).await;
+        let draws = matches!(picture, Picture::Scenes(_));
+        let made =
+            tokio::task::spawn_blocking(move || Made::start(config.cameras, &picture, &maker, &maker_stop)).await;
         let made = made.map_err(|error| Error::internal("the cameras could not be made").because(error))??;
         let cameras = made.cameras.into_iter().map(Arc::new).collect();
         let server = Arc::new(Server { cameras, credentials: config.credentials, world, timeout: rtsp::TIMEOUT });
         tokio::spawn(rtsp::serve(server.clone(), listener, stop.clone()));
-        Ok(Self { address, server, stop, alarms: made.alarms, threads: made.threads, counters: made.counters })
+        Ok(Self { address, server, stop, alarms: made.alarms, threads: made.threads, counters: made.counters, draws })
     }
 
     /// Where the RTSP server listens.
@@ -74,13 +78,18 @@ impl Simulator {
     /// The addresses of all cameras, without credentials.
     pub fn urls(&self) -> Vec<Urls> {
         let url = |camera, stream| format!("rtsp://{}/cam{camera}/{stream}", self.address);
-        (1..=self.server.cameras.len()).map(|camera| Urls { main: url(camera, "main"), sub: url(camera, "sub") }).collect()
+        (1..=self.server.cameras.len())
+            .map(|camera| Urls { main: url(camera, "main"), sub: url(camera, "sub") })
+            .collect()
     }
 
     /// Causes a fault; an error if there is no such camera or it cannot have that fault.
     pub fn fault(&self, fault: Fault) -> Result<()> {
         let camera = fault.camera.checked_sub(1).and_then(|index| self.server.cameras.get(index)).cloned();
         let camera = camera.ok_or_else(|| Error::not_found(format!("there is no camera {}", fault.camera)))?;
+        if matches!(fault.kind, Kind::BFrames | Kind::Resolution) && !self.draws {
+            return Err(Error::invalid(format!("only a camera with a drawn scene can have {}", fault.kind.name())));
+        }
         let now = self.server.world.clock.monotonic();
         camera.faults.begin(fault.kind, now, fault.duration);
         match fault.kind {

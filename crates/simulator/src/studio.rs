@@ -3,10 +3,11 @@
 use crate::{
     camera::{Alarm, Camera, Faults, Now, Stream},
     config::Daylight,
-    encode::{Encoder, Settings},
+    encode::{Encoder, Settings, params},
     fault::Kind,
     packetize::Packets,
-    scene::{Light, Scene},
+    reorder::rewrite,
+    scene::{Light, Scene, canvas::Yuv},
     sdp::VIDEO_TYPE,
     sound,
 };
@@ -39,10 +40,18 @@ pub(crate) struct Studio {
     small: bool,
 }
 
+/// One of the two streams.
 struct Output {
     encoder: Encoder,
     settings: Settings,
     stream: Arc<Stream>,
+    /// The fault `b-frames`, as it stood at the last key frame.
+    reordering: bool,
+    /// A picture that is coded after the one that follows it.
+    held: Option<(Yuv, Duration)>,
+    key_at: Duration,
+    frame_num_bits: u32,
+    packets: Packets,
 }
 
 impl Studio {
@@ -101,9 +110,18 @@ impl Studio {
         let taken = now.wall - now.monotonic.saturating_sub(at);
         self.scene.draw(taken, Light::at(self.daylight, taken));
         self.resize(now)?;
-        self.main.send(self.scene.picture(), self.small, &mut self.packets, at, now)?;
-        if picture % (MAIN.fps / SUB.fps) == 0 {
-            self.sub.send(self.scene.half(), self.small, &mut self.packets, at, now)?;
+        let reorder = self.faults.active(Kind::BFrames, now.monotonic);
+        let sub_too = picture % (MAIN.fps / SUB.fps) == 0;
+        if self.small {
+            self.main.take(&self.scene.picture().three_quarters(), reorder, at, now)?;
+            if sub_too {
+                self.sub.take(&self.scene.half().three_quarters(), reorder, at, now)?;
+            }
+        } else {
+            self.main.take(self.scene.picture(), reorder, at, now)?;
+            if sub_too {
+                self.sub.take(self.scene.half(), reorder, at, now)?;
+            }
         }
         self.send_sound(taken, at, now);
         Ok(())
@@ -114,8 +132,8 @@ impl Studio {
         let small = self.faults.active(Kind::Resolution, now.monotonic);
         if small != self.small {
             self.small = small;
-            self.main.encoder = Encoder::new(MAIN)?;
-            self.sub.encoder = Encoder::new(SUB)?;
+            self.main.reset()?;
+            self.sub.reset()?;
         }
         Ok(())
     }
@@ -135,44 +153,76 @@ impl Studio {
 impl Output {
     fn open(
         settings: Settings,
-        picture: &crate::scene::canvas::Yuv,
+        picture: &Yuv,
         faults: &Arc<Faults>,
         alarm: &Arc<Alarm>,
         world: &World,
     ) -> Result<Self> {
         let mut encoder = Encoder::new(settings)?;
-        let coded = encoder.encode(picture)?;
-        let video = coded
-            .params(picture.width, picture.height, settings.fps)
+        let video = params(&encoder.encode(picture)?.nals(), picture.width, picture.height, settings.fps)
             .ok_or_else(|| base::Error::internal("the H.264 encoder began without parameter sets"))?;
         let audio = Some(AudioParams::g711(AudioCodec::Pcma, sound::RATE, 1));
         let stream = Stream::new(StreamParams { video, audio }, faults, alarm, world, false);
-        Ok(Self { encoder, settings, stream })
+        Ok(Self {
+            encoder,
+            settings,
+            stream,
+            reordering: false,
+            held: None,
+            key_at: Duration::ZERO,
+            frame_num_bits: 4,
+            packets: Packets::new(),
+        })
     }
 
-    fn send(
-        &mut self,
-        picture: &crate::scene::canvas::Yuv,
-        small: bool,
-        packets: &mut Packets,
-        at: Duration,
-        now: Now,
-    ) -> Result<()> {
+    /// Begins anew, for pictures of another size.
+    fn reset(&mut self) -> Result<()> {
+        self.encoder = Encoder::new(self.settings)?;
+        self.held = None;
+        Ok(())
+    }
+
+    /// Takes the next picture. In the order 0 2 1 4 3 every other one waits for its successor; the last before a key
+    /// frame and the key frame itself never wait.
+    fn take(&mut self, picture: &Yuv, reorder: bool, at: Duration, now: Now) -> Result<()> {
         if !self.stream.is_watched() {
+            self.held = None;
             return Ok(());
         }
-        if self.stream.takes_key_request() {
+        let key = self.stream.takes_key_request() || reorder != self.reordering || self.encoder.until_key() == 0;
+        match self.held.take() {
+            Some((earlier, earlier_at)) if key => self.send(&earlier, earlier_at, now)?,
+            Some((earlier, earlier_at)) => {
+                self.send(picture, at, now)?;
+                return self.send(&earlier, earlier_at, now);
+            }
+            None if !key && self.reordering && self.encoder.until_key() > 1 => {
+                self.held = Some((picture.clone(), at));
+                return Ok(());
+            }
+            None => {}
+        }
+        if key {
+            (self.reordering, self.key_at) = (reorder, at);
             self.encoder.force_key();
         }
-        let smaller = small.then(|| picture.three_quarters());
-        let picture = smaller.as_ref().unwrap_or(picture);
+        self.send(picture, at, now)
+    }
+
+    fn send(&mut self, picture: &Yuv, at: Duration, now: Now) -> Result<()> {
         let coded = self.encoder.encode(picture)?;
-        if let Some(video) = coded.params(picture.width, picture.height, self.settings.fps) {
+        let order = at.saturating_sub(self.key_at).as_millis() as u32 * self.settings.fps / 1000;
+        let rewritten = self.reordering.then(|| rewrite(&coded.nals(), 2 * order, &mut self.frame_num_bits)).flatten();
+        let nals = match &rewritten {
+            Some(units) => units.iter().map(Vec::as_slice).collect(),
+            None => coded.nals(),
+        };
+        if let Some(video) = params(&nals, picture.width, picture.height, self.settings.fps) {
             self.stream.set_video(video);
         }
-        packets.clear();
-        packets.h264(VIDEO_TYPE, &coded.nals());
-        self.stream.send(Track::Video, packets, coded.key, at, now);
+        self.packets.clear();
+        self.packets.h264(VIDEO_TYPE, &nals);
+        self.stream.send(Track::Video, &mut self.packets, coded.key, at, now);
         Ok(())
     }
 }

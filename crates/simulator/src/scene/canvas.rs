@@ -25,11 +25,6 @@ impl Rgb {
         let blend = |a: f32, b: f32| a + (b - a) * t.clamp(0.0, 1.0);
         Self(blend(self.0, other.0), blend(self.1, other.1), blend(self.2, other.2))
     }
-
-    /// Brightness as the eye weighs it (BT.709).
-    pub fn luma(self) -> f32 {
-        0.2126 * self.0 + 0.7152 * self.1 + 0.0722 * self.2
-    }
 }
 
 /// A point, in pixels of the canvas.
@@ -38,11 +33,22 @@ pub(crate) type Point = (f32, f32);
 /// An outline that can be filled.
 #[derive(Clone, Debug)]
 pub(crate) enum Shape {
-    Ellipse { centre: Point, radii: Point },
+    Ellipse {
+        centre: Point,
+        radii: Point,
+    },
     /// A rectangle from its upper left corner, with rounded corners.
-    Rect { at: Point, size: Point, round: f32 },
+    Rect {
+        at: Point,
+        size: Point,
+        round: f32,
+    },
     /// A limb: two round ends of different size and what lies between.
-    Limb { from: Point, to: Point, radii: Point },
+    Limb {
+        from: Point,
+        to: Point,
+        radii: Point,
+    },
     Polygon(Vec<Point>),
 }
 
@@ -170,11 +176,6 @@ impl Canvas {
         Self { pixels: vec![[0; 3]; WIDTH * HEIGHT], damage: Vec::new() }
     }
 
-    #[cfg(test)]
-    pub fn pixels(&self) -> &[[u8; 3]] {
-        &self.pixels
-    }
-
     /// Fills a shape with one colour.
     pub fn fill(&mut self, shape: &Shape, colour: Rgb) {
         self.paint(shape, 1.0, 0.5, |_, _| colour);
@@ -202,7 +203,9 @@ impl Canvas {
     }
 
     fn paint(&mut self, shape: &Shape, opacity: f32, soft: f32, colour: impl Fn(f32, f32) -> Rgb) {
-        let Some(area) = area(shape.bounds(), soft) else { return };
+        // The distance from a flat ellipse is told too small beside its ends: its haze reaches farther.
+        let reach = if soft > 1.0 && matches!(shape, Shape::Ellipse { .. }) { 3.0 * soft } else { soft };
+        let Some(area) = area(shape.bounds(), reach) else { return };
         for y in area.top..area.bottom {
             for x in area.left..area.right {
                 let (px, py) = (x as f32 + 0.5, y as f32 + 0.5);
@@ -342,7 +345,13 @@ impl openh264::formats::YUVSource for Yuv {
     }
 }
 
-fn halve_plane(from: &[u8], from_stride: usize, to: &mut [u8], to_stride: usize, [left, top, right, bottom]: [usize; 4]) {
+fn halve_plane(
+    from: &[u8],
+    from_stride: usize,
+    to: &mut [u8],
+    to_stride: usize,
+    [left, top, right, bottom]: [usize; 4],
+) {
     for y in top..bottom {
         let upper = &from[2 * y * from_stride + 2 * left..][..2 * (right - left)];
         let lower = &from[(2 * y + 1) * from_stride + 2 * left..][..2 * (right - left)];
@@ -378,11 +387,13 @@ pub(crate) fn noise(x: f32, y: f32) -> f32 {
 
 /// Noise with finer and finer detail.
 pub(crate) fn cloud(x: f32, y: f32) -> f32 {
-    (0..4).fold((0.0, 0.5), |(sum, part), octave| {
-        let scale = (1 << octave) as f32;
-        (sum + part * noise(x * scale + 17.0 * octave as f32, y * scale), part / 2.0)
-    })
-    .0 / 0.9375
+    (0..4)
+        .fold((0.0, 0.5), |(sum, part), octave| {
+            let scale = (1 << octave) as f32;
+            (sum + part * noise(x * scale + 17.0 * octave as f32, y * scale), part / 2.0)
+        })
+        .0
+        / 0.9375
 }
 
 /// A number from 0 to 1 that depends only on the two given: chance that a scene repeats each time.

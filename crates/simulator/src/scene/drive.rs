@@ -14,11 +14,24 @@ pub(crate) fn ground(light: Light) -> Canvas {
     let mut canvas = Canvas::new();
     figures::sky(&mut canvas, light, HORIZON + 30.0);
     hills(&mut canvas, light);
-    for (x, w, wall, roof) in [(60.0, 230.0, 0xd9c9b0, 0x8a4b3c), (345.0, 200.0, 0xc7d3d6, 0x54606b), (600.0, 250.0, 0xe3d6c0, 0x7b5642), (910.0, 210.0, 0xcdd8c4, 0x5f4a44), (1165.0, 220.0, 0xdcc8b8, 0x6c4038)] {
+    for (x, w, wall, roof) in [
+        (60.0, 230.0, 0xd9c9b0, 0x8a4b3c),
+        (345.0, 200.0, 0xc7d3d6, 0x54606b),
+        (600.0, 250.0, 0xe3d6c0, 0x7b5642),
+        (910.0, 210.0, 0xcdd8c4, 0x5f4a44),
+        (1165.0, 220.0, 0xdcc8b8, 0x6c4038),
+    ] {
         house(&mut canvas, light, x, w, Rgb::hex(wall), Rgb::hex(roof));
     }
     for (index, x) in [24.0, 316.0, 574.0, 880.0, 1142.0].into_iter().enumerate() {
-        figures::tree(&mut canvas, light, (x, 352.0), 150.0 + 20.0 * (index % 3) as f32, Rgb::hex(0x5b8c45), index as u32 + 3);
+        figures::tree(
+            &mut canvas,
+            light,
+            (x, 352.0),
+            150.0 + 20.0 * (index % 3) as f32,
+            Rgb::hex(0x5b8c45),
+            index as u32 + 3,
+        );
     }
     street(&mut canvas, light);
     figures::lawn(&mut canvas, &Shape::rect(0.0, 508.0, 1280.0, 212.0), light, 430.0);
@@ -26,8 +39,11 @@ pub(crate) fn ground(light: Light) -> Canvas {
     hedges(&mut canvas, light);
     if light == Light::Night {
         canvas.grade(super::infrared);
-        for x in [178.0, 720.0] {
-            canvas.haze(&Shape::ellipse(x, 300.0, 6.0, 6.0), Rgb(1.0, 1.0, 1.0), 0.7, 12.0);
+        // Somebody is still up in three of the houses.
+        for (x, width) in [(161.0, 34.0), (433.0, 30.0), (785.0, 37.0)] {
+            canvas.haze(&Shape::rect(x, 272.0, width, 34.0), Rgb(0.9, 0.9, 0.9), 0.35, 14.0);
+            canvas.shade(&Shape::rect(x, 272.0, width, 34.0), Rgb(0.92, 0.92, 0.92), Rgb(0.74, 0.74, 0.74));
+            canvas.glaze(&Shape::rect(x + width / 2.0 - 1.0, 272.0, 2.0, 34.0), Rgb(0.1, 0.1, 0.1), 0.8);
         }
     }
     canvas
@@ -36,7 +52,9 @@ pub(crate) fn ground(light: Light) -> Canvas {
 fn hills(canvas: &mut Canvas, light: Light) {
     for (base, depth, scale) in [(HORIZON - 46.0, 0.95, 260.0), (HORIZON - 18.0, 0.7, 150.0)] {
         let colour = figures::far(light, Rgb::hex(0x5f8a56), depth);
-        let ridge: Vec<_> = (0..=32).map(|n| (n as f32 * 40.0, base + 52.0 * (0.5 - cloud(n as f32 * 40.0 / scale, depth * 9.0)))).collect();
+        let ridge: Vec<_> = (0..=32)
+            .map(|n| (n as f32 * 40.0, base + 52.0 * (0.5 - cloud(n as f32 * 40.0 / scale, depth * 9.0))))
+            .collect();
         let outline = [&ridge[..], &[(1280.0, HORIZON + 80.0), (0.0, HORIZON + 80.0)]].concat();
         canvas.fill(&Shape::polygon(&outline), colour);
     }
@@ -48,7 +66,8 @@ fn house(canvas: &mut Canvas, light: Light, x: f32, w: f32, wall: Rgb, roof: Rgb
     let far = |colour| figures::far(light, colour, 0.42);
     let (top, bottom) = (HORIZON - 2.0, 352.0);
     canvas.shade(&Shape::rect(x, top, w, bottom - top), far(wall), far(wall.lit(0.86)));
-    let gable = [(x - 14.0, top + 6.0), (x + w * 0.22, top - 72.0), (x + w * 0.78, top - 72.0), (x + w + 14.0, top + 6.0)];
+    let gable =
+        [(x - 14.0, top + 6.0), (x + w * 0.22, top - 72.0), (x + w * 0.78, top - 72.0), (x + w + 14.0, top + 6.0)];
     canvas.texture(&Shape::polygon(&gable), |px, py| far(roof.lit(0.86 + 0.24 * noise(px / 9.0, py / 5.0))));
     canvas.fill(&Shape::rect(x + w * 0.68, top - 92.0, 20.0, 34.0), far(Rgb::hex(0x84523f)));
     for column in [0.12, 0.44, 0.74] {
@@ -95,7 +114,8 @@ fn drive(canvas: &mut Canvas) {
 }
 
 fn hedges(canvas: &mut Canvas, light: Light) {
-    for (index, x) in (0..9).map(|n| n as f32 * 56.0 - 20.0).chain((0..8).map(|n| 872.0 + n as f32 * 58.0)).enumerate() {
+    for (index, x) in (0..9).map(|n| n as f32 * 56.0 - 20.0).chain((0..8).map(|n| 872.0 + n as f32 * 58.0)).enumerate()
+    {
         figures::foliage(canvas, light, (x, 506.0), (44.0, 30.0), Rgb::hex(0x47773a), index as u32 + 90);
     }
     for x in [500.0, 832.0] {
@@ -128,7 +148,8 @@ pub(crate) fn moving(canvas: &mut Canvas, light: Light, time: Time) {
         if way < 1400.0 {
             let x = if facing > 0.0 { way } else { 1280.0 - way };
             let look = visit.number;
-            Person { at: (x, 502.0), height: 158.0, facing, stride: Some(way), look, reach: 0.0, bag: look % 3 == 0 }.draw(canvas, light);
+            Person { at: (x, 484.0), height: 150.0, facing, stride: Some(way), look, reach: 0.0, bag: look % 3 == 0 }
+                .draw(canvas, light);
         }
     }
 }
@@ -157,18 +178,43 @@ fn front(canvas: &mut Canvas, light: Light, (x, y): (f32, f32), scale: f32, look
     let paint = tint([0x9c2f2f, 0x31597f, 0xd8d5cd, 0x3f6b57][(look % 4) as usize]);
     canvas.haze(&Shape::ellipse(x, y, 54.0 * u, 8.0 * u), Rgb(0.02, 0.02, 0.03), 0.6, 6.0 * u);
     for side in [-1.0f32, 1.0] {
-        let wheel = at(side * 36.0, 16.0);
-        canvas.fill(&Shape::rounded(wheel.0 - 8.0 * u, wheel.1, 16.0 * u, 17.0 * u, 4.0 * u), tint(0x17181a));
-        canvas.fill(&Shape::rounded(at(side * 50.0, 50.0).0 - 5.0 * u, at(0.0, 50.0).1, 10.0 * u, 7.0 * u, 3.0 * u), paint.lit(0.85));
+        let wheel = at(side * 36.0, 12.0);
+        canvas.fill(&Shape::rounded(wheel.0 - 8.0 * u, wheel.1, 16.0 * u, 12.5 * u, 3.5 * u), tint(0x17181a));
+        canvas.fill(
+            &Shape::rounded(at(side * 50.0, 50.0).0 - 5.0 * u, at(0.0, 50.0).1, 10.0 * u, 7.0 * u, 3.0 * u),
+            paint.lit(0.85),
+        );
     }
-    canvas.fill(&Shape::polygon(&[at(-44.0, 44.0), at(-33.0, 68.0), at(-24.0, 72.0), at(24.0, 72.0), at(33.0, 68.0), at(44.0, 44.0)]), paint.lit(0.9));
-    canvas.shade(&Shape::polygon(&[at(-38.0, 45.0), at(-29.0, 66.0), at(29.0, 66.0), at(38.0, 45.0)]), tint(0x7d96a5), tint(0x22323d));
-    canvas.glaze(&Shape::polygon(&[at(-8.0, 46.0), at(6.0, 65.0), at(16.0, 65.0), at(4.0, 46.0)]), Rgb(1.0, 1.0, 1.0), 0.16);
+    canvas.fill(
+        &Shape::polygon(&[
+            at(-44.0, 44.0),
+            at(-33.0, 68.0),
+            at(-24.0, 72.0),
+            at(24.0, 72.0),
+            at(33.0, 68.0),
+            at(44.0, 44.0),
+        ]),
+        paint.lit(0.9),
+    );
+    canvas.shade(
+        &Shape::polygon(&[at(-38.0, 45.0), at(-29.0, 66.0), at(29.0, 66.0), at(38.0, 45.0)]),
+        tint(0x7d96a5),
+        tint(0x22323d),
+    );
+    canvas.glaze(
+        &Shape::polygon(&[at(-8.0, 46.0), at(6.0, 65.0), at(16.0, 65.0), at(4.0, 46.0)]),
+        Rgb(1.0, 1.0, 1.0),
+        0.16,
+    );
     let body = at(-48.0, 46.0);
-    canvas.shade(&Shape::rounded(body.0, body.1, 96.0 * u, 34.0 * u, 9.0 * u), paint.mix(Rgb(1.0, 1.0, 1.0), 0.16), paint.lit(0.78));
+    canvas.shade(
+        &Shape::rounded(body.0, body.1, 96.0 * u, 39.0 * u, 10.0 * u),
+        paint.mix(Rgb(1.0, 1.0, 1.0), 0.16),
+        paint.lit(0.78),
+    );
     let grille = at(-20.0, 33.0);
     canvas.fill(&Shape::rounded(grille.0, grille.1, 40.0 * u, 9.0 * u, 3.0 * u), tint(0x202327));
-    let plate = at(-15.0, 20.0);
+    let plate = at(-15.0, 18.0);
     canvas.fill(&Shape::rounded(plate.0, plate.1, 30.0 * u, 6.5 * u, 1.0 * u), tint(0xf1eee4));
     for side in [-1.0f32, 1.0] {
         let lamp = at(side * 35.0, 32.0);

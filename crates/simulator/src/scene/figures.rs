@@ -72,6 +72,20 @@ pub(crate) struct Person {
     pub bag: bool,
 }
 
+/// Angles from straight down, positive ahead.
+#[derive(Clone, Copy)]
+struct Leg {
+    thigh: f32,
+    shin: f32,
+}
+
+impl Leg {
+    /// How far below the hip the foot is, for a person of that height.
+    fn reach(self, height: f32) -> f32 {
+        (0.245 * self.thigh.cos() + 0.235 * self.shin.cos()) * height
+    }
+}
+
 const SHIRTS: [u32; 7] = [0xc8553d, 0x2f6690, 0x588157, 0xe0a030, 0x7d4e8c, 0x3a3f58, 0xd7d2c4];
 const TROUSERS: [u32; 5] = [0x2b3a55, 0x3d3a38, 0x5b4a3a, 0x1f2a30, 0x6b7280];
 const SKINS: [u32; 4] = [0xf0c8a8, 0xd9a47c, 0xa8714b, 0x74492f];
@@ -82,23 +96,31 @@ fn pick(colours: &[u32], seed: u32, salt: u32) -> Rgb {
 }
 
 impl Person {
-    pub fn draw(&self, canvas: &mut Canvas, light: Light) {
+    /// Draws the person; answers where the hand of the nearer arm is.
+    pub fn draw(&self, canvas: &mut Canvas, light: Light) -> Point {
         let (x, y) = self.at;
         let h = self.height;
-        let swing = self.stride.map_or(0.0, |walked| (walked / (0.42 * h) * TAU / 2.0).sin());
-        let lift = self.stride.map_or(0.0, |walked| (walked / (0.42 * h) * TAU / 2.0).cos().abs() * 0.012 * h);
+        let (swing, pace) = self.stride.map_or((0.0, 0.0), |walked| (walked / (0.40 * h) * TAU / 2.0).sin_cos());
+        let (near_leg, far_leg) = (self.leg_angles(swing, pace), self.leg_angles(-swing, -pace));
+        // The lower foot stands on the ground.
+        let lift = 0.478 * h - near_leg.reach(h).max(far_leg.reach(h));
         canvas.haze(&Shape::ellipse(x, y, 0.2 * h, 0.035 * h), Rgb(0.03, 0.04, 0.05), 0.42, 0.03 * h);
         let tint = |colour: Rgb| light.on(colour, x, y - h / 2.0);
         let (shirt, trousers) = (tint(pick(&SHIRTS, self.look, 1)), tint(pick(&TROUSERS, self.look, 2)));
         let (skin, hair) = (tint(pick(&SKINS, self.look, 3)), tint(pick(&HAIRS, self.look, 4)));
-        let hip = (x, y - 0.49 * h - lift);
-        let shoulder = (x + 0.015 * h * self.facing, y - 0.80 * h - lift);
-        self.leg(canvas, hip, -swing, trousers.lit(0.72), tint(Rgb::hex(0x241f1c)));
+        let hip = (x, y - 0.495 * h + lift);
+        let shoulder = (x + 0.015 * h * self.facing, y - 0.80 * h + lift);
+        self.leg(canvas, hip, far_leg, trousers.lit(0.72), tint(Rgb::hex(0x241f1c)));
         self.arm(canvas, shoulder, swing, 0.0, shirt.lit(0.72), skin.lit(0.8));
-        self.leg(canvas, hip, swing, trousers, tint(Rgb::hex(0x2e2723)));
+        self.leg(canvas, hip, near_leg, trousers, tint(Rgb::hex(0x2e2723)));
         canvas.fill(&Shape::limb(shoulder, (hip.0, hip.1 + 0.01 * h), 0.165 * h, 0.135 * h), shirt);
         canvas.glaze(
-            &Shape::limb((shoulder.0 + 0.035 * h * self.facing, shoulder.1), (hip.0 + 0.03 * h * self.facing, hip.1), 0.07 * h, 0.05 * h),
+            &Shape::limb(
+                (shoulder.0 + 0.035 * h * self.facing, shoulder.1),
+                (hip.0 + 0.03 * h * self.facing, hip.1),
+                0.07 * h,
+                0.05 * h,
+            ),
             Rgb(1.0, 1.0, 1.0),
             0.10,
         );
@@ -109,7 +131,13 @@ impl Person {
             canvas.fill(&Shape::line((shoulder.0 + 0.03 * h * self.facing, shoulder.1), bag, 0.018 * h), strap);
             canvas.fill(&Shape::rounded(bag.0 - 0.07 * h, bag.1 - 0.03 * h, 0.14 * h, 0.13 * h, 0.02 * h), strap);
         }
-        self.arm(canvas, shoulder, -swing, self.reach, shirt.lit(0.93), skin);
+        self.arm(canvas, shoulder, -swing, self.reach, shirt.lit(0.93), skin)
+    }
+
+    /// A leg at `swing` of its stride (1 ahead, -1 behind); it bends while `pace` carries it forward.
+    fn leg_angles(&self, swing: f32, pace: f32) -> Leg {
+        let thigh = 0.40 * swing + 0.10 * pace.max(0.0);
+        Leg { thigh, shin: thigh - 0.06 - 0.62 * pace.max(0.0) }
     }
 
     fn head(&self, canvas: &mut Canvas, shoulder: Point, skin: Rgb, hair: Rgb) {
@@ -119,22 +147,28 @@ impl Person {
         canvas.fill(&Shape::ellipse(x - 0.008 * h * self.facing, y - 0.012 * h, 0.060 * h, 0.066 * h), hair);
         canvas.fill(&Shape::ellipse(x + 0.012 * h * self.facing, y + 0.006 * h, 0.046 * h, 0.056 * h), skin);
         canvas.fill(&Shape::ellipse(x + 0.056 * h * self.facing, y + 0.012 * h, 0.011 * h, 0.012 * h), skin);
-        canvas.fill(&Shape::limb((x - 0.045 * h * self.facing, y - 0.03 * h), (x + 0.03 * h * self.facing, y - 0.055 * h), 0.05 * h, 0.03 * h), hair);
+        canvas.fill(
+            &Shape::limb(
+                (x - 0.045 * h * self.facing, y - 0.03 * h),
+                (x + 0.03 * h * self.facing, y - 0.055 * h),
+                0.05 * h,
+                0.03 * h,
+            ),
+            hair,
+        );
     }
 
-    fn leg(&self, canvas: &mut Canvas, hip: Point, swing: f32, cloth: Rgb, shoe: Rgb) {
+    fn leg(&self, canvas: &mut Canvas, hip: Point, leg: Leg, cloth: Rgb, shoe: Rgb) {
         let h = self.height;
-        let (thigh, bend) = (0.48 * swing * self.facing, if swing < 0.0 { 0.75 * -swing } else { 0.10 });
-        let knee = (hip.0 + 0.245 * h * thigh.sin(), hip.1 + 0.245 * h * thigh.cos());
-        let shin = thigh - bend * self.facing;
-        let foot = (knee.0 + 0.235 * h * shin.sin(), knee.1 + 0.235 * h * shin.cos());
+        let knee = (hip.0 + 0.245 * h * leg.thigh.sin() * self.facing, hip.1 + 0.245 * h * leg.thigh.cos());
+        let foot = (knee.0 + 0.235 * h * leg.shin.sin() * self.facing, knee.1 + 0.235 * h * leg.shin.cos());
         canvas.fill(&Shape::limb(hip, knee, 0.115 * h, 0.082 * h), cloth);
         canvas.fill(&Shape::limb(knee, foot, 0.082 * h, 0.055 * h), cloth);
         let toe = (foot.0 + 0.075 * h * self.facing, foot.1 + 0.012 * h);
         canvas.fill(&Shape::limb((foot.0, foot.1 + 0.006 * h), toe, 0.05 * h, 0.032 * h), shoe);
     }
 
-    fn arm(&self, canvas: &mut Canvas, shoulder: Point, swing: f32, reach: f32, sleeve: Rgb, skin: Rgb) {
+    fn arm(&self, canvas: &mut Canvas, shoulder: Point, swing: f32, reach: f32, sleeve: Rgb, skin: Rgb) -> Point {
         let h = self.height;
         let upper = (0.42 * swing * (1.0 - reach) + 0.95 * reach) * self.facing;
         let elbow = (shoulder.0 + 0.155 * h * upper.sin(), shoulder.1 + 0.02 * h + 0.155 * h * upper.cos());
@@ -143,6 +177,7 @@ impl Person {
         canvas.fill(&Shape::limb((shoulder.0, shoulder.1 + 0.02 * h), elbow, 0.072 * h, 0.055 * h), sleeve);
         canvas.fill(&Shape::limb(elbow, hand, 0.052 * h, 0.038 * h), sleeve);
         canvas.fill(&Shape::ellipse(hand.0, hand.1, 0.024 * h, 0.026 * h), skin);
+        hand
     }
 }
 
@@ -166,8 +201,16 @@ impl Car {
         let paint = tint(pick(&PAINTS, self.look, 5));
         canvas.haze(&Shape::ellipse(x, y - 0.5 * u, 50.0 * u, 4.0 * u), Rgb(0.02, 0.02, 0.03), 0.6, 3.0 * u);
         let body = [
-            at(-49.0, 9.0), at(-48.5, 19.0), at(-44.0, 22.5), at(-31.0, 24.0), at(20.0, 23.5), at(41.0, 20.0),
-            at(48.5, 15.5), at(49.5, 8.0), at(46.0, 5.5), at(-46.0, 5.5),
+            at(-49.0, 9.0),
+            at(-48.5, 19.0),
+            at(-44.0, 22.5),
+            at(-31.0, 24.0),
+            at(20.0, 23.5),
+            at(41.0, 20.0),
+            at(48.5, 15.5),
+            at(49.5, 8.0),
+            at(46.0, 5.5),
+            at(-46.0, 5.5),
         ];
         canvas.fill(&Shape::polygon(&body), paint);
         let roof = [at(-36.0, 23.0), at(-25.0, 33.0), at(-17.0, 35.5), at(3.0, 35.0), at(11.0, 32.0), at(25.0, 23.0)];
@@ -178,9 +221,17 @@ impl Car {
         for pane in [&rear, &front] {
             canvas.fill(&Shape::polygon(pane), glass);
         }
-        canvas.glaze(&Shape::polygon(&[at(-4.5, 24.5), at(2.0, 32.5), at(6.0, 31.5), at(-0.5, 24.5)]), Rgb(1.0, 1.0, 1.0), 0.22);
+        canvas.glaze(
+            &Shape::polygon(&[at(-4.5, 24.5), at(2.0, 32.5), at(6.0, 31.5), at(-0.5, 24.5)]),
+            Rgb(1.0, 1.0, 1.0),
+            0.22,
+        );
         canvas.glaze(&Shape::line(at(-45.0, 20.5), at(40.0, 18.8), 1.6 * u), Rgb(1.0, 1.0, 1.0), 0.28);
-        canvas.glaze(&Shape::polygon(&[at(-49.0, 10.0), at(49.0, 10.0), at(46.0, 5.5), at(-46.0, 5.5)]), Rgb(0.0, 0.0, 0.0), 0.32);
+        canvas.glaze(
+            &Shape::polygon(&[at(-49.0, 10.0), at(49.0, 10.0), at(46.0, 5.5), at(-46.0, 5.5)]),
+            Rgb(0.0, 0.0, 0.0),
+            0.32,
+        );
         canvas.glaze(&Shape::line(at(-6.8, 24.0), at(-6.8, 9.0), 0.5 * u), Rgb(0.0, 0.0, 0.0), 0.5);
         canvas.fill(&Shape::line(at(-12.0, 20.0), at(-9.0, 20.0), 1.2 * u), paint.lit(0.6));
         self.lamps(canvas, light, &at, u);
@@ -194,8 +245,18 @@ impl Car {
         let tail = if light == Light::Night { Rgb(0.8, 0.8, 0.8) } else { Rgb(0.75, 0.08, 0.08) };
         canvas.fill(&Shape::line(at(-47.6, 19.0), at(-47.8, 15.0), 2.2 * u), tail);
         if light == Light::Night {
-            canvas.haze(&Shape::polygon(&[at(47.0, 17.0), at(150.0, 26.0), at(150.0, 0.0)]), Rgb(1.0, 1.0, 1.0), 0.28, 9.0 * u);
-            canvas.haze(&Shape::ellipse(at(47.0, 16.0).0, at(47.0, 16.0).1, 3.0 * u, 3.0 * u), Rgb(1.0, 1.0, 1.0), 0.9, 6.0 * u);
+            canvas.haze(
+                &Shape::polygon(&[at(47.0, 17.0), at(150.0, 26.0), at(150.0, 0.0)]),
+                Rgb(1.0, 1.0, 1.0),
+                0.28,
+                9.0 * u,
+            );
+            canvas.haze(
+                &Shape::ellipse(at(47.0, 16.0).0, at(47.0, 16.0).1, 3.0 * u, 3.0 * u),
+                Rgb(1.0, 1.0, 1.0),
+                0.9,
+                6.0 * u,
+            );
         }
     }
 
@@ -275,8 +336,36 @@ fn shadowed(light: Light, colour: Rgb, sun: f32) -> Rgb {
 pub(crate) fn tree(canvas: &mut Canvas, light: Light, (x, y): Point, height: f32, colour: Rgb, seed: u32) {
     let crown = y - height * 0.66;
     let bark = Rgb::hex(0x5b4636);
-    canvas.haze(&Shape::ellipse(x + 0.1 * height, y, 0.34 * height, 0.035 * height), Rgb(0.02, 0.05, 0.02), 0.45, 0.03 * height);
-    canvas.fill(&Shape::limb((x, y), (x + 0.01 * height, crown), 0.085 * height, 0.04 * height), bark);
+    canvas.haze(
+        &Shape::ellipse(x + 0.1 * height, y, 0.34 * height, 0.035 * height),
+        Rgb(0.02, 0.05, 0.02),
+        0.45,
+        0.03 * height,
+    );
+    let root = |side: f32, up: f32| (x + side * 0.043 * height * (1.0 + (0.1 - up).max(0.0) * 6.0), y - up * height);
+    let trunk = [
+        root(-1.0, 0.0),
+        root(-1.0, 0.04),
+        root(-0.9, 0.1),
+        (x - 0.018 * height, crown),
+        (x + 0.022 * height, crown),
+        root(0.9, 0.1),
+        root(1.0, 0.04),
+        root(1.0, 0.0),
+    ];
+    canvas.fill(&Shape::polygon(&trunk), bark);
+    canvas.glaze(
+        &Shape::polygon(&[
+            root(0.25, 0.0),
+            root(0.15, 0.1),
+            (x + 0.008 * height, crown),
+            (x + 0.022 * height, crown),
+            root(0.9, 0.1),
+            root(1.0, 0.0),
+        ]),
+        Rgb(0.0, 0.0, 0.0),
+        0.25,
+    );
     for side in [-1.0, 1.0] {
         let fork = (x, y - 0.33 * height);
         canvas.fill(&Shape::limb(fork, (x + side * 0.15 * height, crown), 0.04 * height, 0.02 * height), bark.lit(0.9));
@@ -298,7 +387,11 @@ pub(crate) fn window(canvas: &mut Canvas, (x, y): Point, (w, h): Point, warm: bo
         let folds = [(left, y), (left + lean * w * 0.26, y), (left + lean * w * 0.14, y + h), (left, y + h)];
         canvas.glaze(&Shape::polygon(&folds), Rgb::hex(0xefe6d8), 0.55);
     }
-    canvas.glaze(&Shape::polygon(&[(x + w * 0.55, y), (x + w * 0.8, y), (x + w * 0.4, y + h), (x + w * 0.15, y + h)]), Rgb(1.0, 1.0, 1.0), 0.10);
+    canvas.glaze(
+        &Shape::polygon(&[(x + w * 0.55, y), (x + w * 0.8, y), (x + w * 0.4, y + h), (x + w * 0.15, y + h)]),
+        Rgb(1.0, 1.0, 1.0),
+        0.10,
+    );
     canvas.fill(&Shape::rect(x + w / 2.0 - 2.5, y, 5.0, h), Rgb::hex(0xf4f1ea));
     canvas.fill(&Shape::rect(x, y + h * 0.42, w, 5.0), Rgb::hex(0xf4f1ea));
     canvas.fill(&Shape::rect(x - 14.0, y + h + 6.0, w + 28.0, 9.0), Rgb::hex(0xe2ddd2));
@@ -326,7 +419,8 @@ mod tests {
         let start = 1_795_508_512i64;
         let starts: Vec<i64> = (start..start + 3600)
             .filter(|&second| {
-                let at = |second| visit(Time::from_micros(second * 1_000_000), 40.0, 3, 0.7).is_some_and(|v| v.age < 20.0);
+                let at =
+                    |second| visit(Time::from_micros(second * 1_000_000), 40.0, 3, 0.7).is_some_and(|v| v.age < 20.0);
                 at(second) && !at(second - 1)
             })
             .collect();

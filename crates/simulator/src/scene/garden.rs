@@ -55,7 +55,12 @@ fn stripes(canvas: &mut Canvas, light: Light) {
         let (near, distant) = (250.0, 62.0);
         let edge = |n: f32, width: f32| 620.0 + n * width;
         let (a, b) = (stripe as f32, stripe as f32 + 1.0);
-        let outline = [(edge(a, distant), HORIZON + 26.0), (edge(b, distant), HORIZON + 26.0), (edge(b, near), 720.0), (edge(a, near), 720.0)];
+        let outline = [
+            (edge(a, distant), HORIZON + 26.0),
+            (edge(b, distant), HORIZON + 26.0),
+            (edge(b, near), 720.0),
+            (edge(a, near), 720.0),
+        ];
         canvas.glaze(&Shape::polygon(&outline), Rgb::hex(0xd9efa0), 0.13);
     }
     canvas.haze(&Shape::rect(-20.0, HORIZON + 16.0, 1320.0, 22.0), Rgb::hex(0x14240f), 0.5, 12.0);
@@ -115,7 +120,10 @@ fn flowers(canvas: &mut Canvas, (x, y): Point, spread: f32, colour: Rgb, seed: u
         let (bx, by) = (x + dx * spread, y + dy * spread * 0.55);
         for petal in 0..5 {
             let angle = petal as f32 / 5.0 * TAU;
-            canvas.fill(&Shape::ellipse(bx + size * 0.8 * angle.cos(), by + size * 0.6 * angle.sin(), size * 0.6, size * 0.5), colour.lit(0.86 + 0.2 * chance(seed, bloom + 80)));
+            canvas.fill(
+                &Shape::ellipse(bx + size * 0.8 * angle.cos(), by + size * 0.6 * angle.sin(), size * 0.6, size * 0.5),
+                colour.lit(0.86 + 0.2 * chance(seed, bloom + 80)),
+            );
         }
         canvas.fill(&Shape::ellipse(bx, by, size * 0.4, size * 0.35), Rgb::hex(0xf6d55c));
     }
@@ -137,21 +145,38 @@ pub(crate) fn moving(canvas: &mut Canvas, light: Light, time: Time) {
 
 /// Comes from the shed, waters the flowers and goes back.
 fn gardener(canvas: &mut Canvas, light: Light, visit: Visit, time: Time) {
-    let Some(walk) = figures::there_and_back(visit.age, 275.0, 560.0 + 160.0 * chance(visit.number, 6), 70.0, 9.0) else { return };
+    let Some(walk) = figures::there_and_back(visit.age, 275.0, 560.0 + 160.0 * chance(visit.number, 6), 70.0, 9.0)
+    else {
+        return;
+    };
     let waters = walk.stride.is_none();
     let (y, h) = (478.0, 208.0);
     let reach = if waters { 0.55 } else { 0.15 };
-    Person { at: (walk.x, y), height: h, facing: walk.facing, stride: walk.stride, look: visit.number, reach, bag: false }.draw(canvas, light);
-    let can = (walk.x + walk.facing * if waters { 74.0 } else { 52.0 }, y - 0.46 * h);
+    let person = Person {
+        at: (walk.x, y),
+        height: h,
+        facing: walk.facing,
+        stride: walk.stride,
+        look: visit.number,
+        reach,
+        bag: false,
+    };
+    let hand = person.draw(canvas, light);
+    let can = (hand.0 + walk.facing * 10.0, hand.1 + 8.0);
     let metal = light.on(Rgb::hex(0x5d8aa8), can.0, can.1);
+    canvas.fill(
+        &Shape::line((hand.0 - walk.facing * 3.0, can.1 + 2.0), (can.0 + walk.facing * 12.0, hand.1), 3.0),
+        metal.lit(0.8),
+    );
     canvas.fill(&Shape::rounded(can.0 - 14.0, can.1, 28.0, 26.0, 5.0), metal);
     let spout = (can.0 + walk.facing * 36.0, can.1 + if waters { 12.0 } else { -2.0 });
     canvas.fill(&Shape::limb((can.0 + walk.facing * 10.0, can.1 + 18.0), spout, 7.0, 4.0), metal.lit(0.9));
     if waters {
         for drop in 0..14 {
             let fall = (figures::seconds(time) * 1.7 + drop as f32 / 14.0).rem_euclid(1.0);
-            let (x, y) = (spout.0 + walk.facing * (6.0 + 20.0 * fall + (drop % 4) as f32 * 2.0), spout.1 + 56.0 * fall * fall);
-            canvas.glaze(&Shape::ellipse(x, y, 1.8, 3.2), Rgb::hex(0xd8eefc), 0.8);
+            let (x, y) =
+                (spout.0 + walk.facing * (6.0 + 20.0 * fall + (drop % 4) as f32 * 2.0), spout.1 + 56.0 * fall * fall);
+            canvas.glaze(&Shape::ellipse(x, y, 1.8, 3.2), light.on(Rgb::hex(0xd8eefc), x, y), 0.8);
         }
     }
 }
@@ -183,7 +208,10 @@ fn cat(canvas: &mut Canvas, light: Light, visit: Visit) {
 
 fn butterfly(canvas: &mut Canvas, time: Time) {
     let t = figures::seconds(time);
-    let (x, y) = (840.0 + 130.0 * (t * 0.31).sin() + 40.0 * (t * 0.97).sin(), 430.0 + 38.0 * (t * 0.53).cos() + 14.0 * (t * 2.1).sin());
+    let (x, y) = (
+        840.0 + 130.0 * (t * 0.31).sin() + 40.0 * (t * 0.97).sin(),
+        430.0 + 38.0 * (t * 0.53).cos() + 14.0 * (t * 2.1).sin(),
+    );
     let open = 0.35 + 0.65 * (t * 9.0).sin().abs();
     for side in [-1.0, 1.0] {
         canvas.fill(&Shape::ellipse(x + side * 7.0 * open, y - 3.0, 7.5 * open, 8.0), Rgb::hex(0xf08a24));

@@ -1,10 +1,10 @@
 //! The four places that simulated cameras look at, drawn in real time: a still ground, and what moves in front of it.
 
 pub(crate) mod canvas;
+mod drive;
 mod figures;
 mod font;
 mod garden;
-mod drive;
 mod nursery;
 mod porch;
 
@@ -52,7 +52,8 @@ impl Light {
             Daylight::Day => Light::Day,
             Daylight::Night => Light::Night,
             Daylight::Cycle(day) => {
-                let part = time.micros().rem_euclid((day.as_micros() as i64).max(1)) as f64 / day.as_micros().max(1) as f64;
+                let part =
+                    time.micros().rem_euclid((day.as_micros() as i64).max(1)) as f64 / day.as_micros().max(1) as f64;
                 if (0.27..0.8).contains(&part) { Light::Day } else { Light::Night }
             }
         }
@@ -207,33 +208,4 @@ fn merged(areas: &[Area]) -> Vec<Area> {
 
 fn overlap(a: Area, b: Area) -> bool {
     a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
-}
-
-#[cfg(test)]
-mod dump {
-    use super::*;
-    #[test]
-    fn dump() {
-        let base = 1_795_508_512_345_000i64;
-        for camera in 0..4 {
-            for light in [Light::Day, Light::Night] {
-                let started = std::time::Instant::now();
-                let mut scene = Scene::new(camera, light);
-                eprintln!("ground {:?}", started.elapsed());
-                // Look for a busy moment.
-                let offset: i64 = std::env::var("AT").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
-                for n in 0..3 {
-                    let t = Time::from_micros(base + (offset + n * 7) * 1_000_000);
-                    let started = std::time::Instant::now();
-                    scene.draw(t, light);
-                    eprintln!("frame {:?}", started.elapsed());
-                    if n == 1 || light == Light::Day {
-                    let mut out = format!("P6\n{WIDTH} {HEIGHT}\n255\n").into_bytes();
-                    out.extend(scene.canvas.pixels().iter().flatten());
-                    std::fs::write(format!("/tmp/t/scene{camera}-{light:?}-{n}.ppm"), out).unwrap();
-                    }
-                }
-            }
-        }
-    }
 }

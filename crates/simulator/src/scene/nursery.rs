@@ -49,15 +49,28 @@ fn window(canvas: &mut Canvas, light: Light) {
     if light == Light::Day {
         canvas.haze(&Shape::ellipse(x + 70.0, y + 90.0, 42.0, 16.0), Rgb::hex(0xffffff), 0.85, 9.0);
         canvas.haze(&Shape::ellipse(x + 104.0, y + 98.0, 34.0, 13.0), Rgb::hex(0xffffff), 0.85, 8.0);
-        figures::foliage(canvas, light, (x + 205.0, y + 236.0), (64.0, 60.0), Rgb::hex(0x6aa055), 5);
-        canvas.fill(&Shape::rect(x + w, y, 60.0, h), Rgb::hex(0xd3e3e0));
+        let hill = [
+            (x, y + 210.0),
+            (x + 60.0, y + 192.0),
+            (x + 140.0, y + 200.0),
+            (x + w, y + 222.0),
+            (x + w, y + h),
+            (x, y + h),
+        ];
+        canvas.shade(&Shape::polygon(&hill), Rgb::hex(0x9cc57c), Rgb::hex(0x7fae63));
+        figures::tree(canvas, light, (x + 176.0, y + 232.0), 118.0, Rgb::hex(0x6aa055), 5);
     }
     canvas.fill(&Shape::rect(x + w, y - 14.0, 14.0, h + 28.0), Rgb::hex(0xfcfaf6));
     canvas.fill(&Shape::rect(x + w / 2.0 - 4.0, y, 8.0, h), Rgb::hex(0xfcfaf6));
     canvas.fill(&Shape::rect(x, y + h * 0.4, w, 7.0), Rgb::hex(0xfcfaf6));
     canvas.fill(&Shape::rounded(x - 74.0, y - 40.0, w + 148.0, 9.0, 4.0), Rgb::hex(0xb98f5f));
     for (left, lean) in [(x - 66.0, 1.0), (x + w + 66.0, -1.0)] {
-        let outline = [(left, y - 34.0), (left + lean * 92.0, y - 34.0), (left + lean * 62.0, y + h + 70.0), (left - lean * 4.0, y + h + 70.0)];
+        let outline = [
+            (left, y - 34.0),
+            (left + lean * 92.0, y - 34.0),
+            (left + lean * 62.0, y + h + 70.0),
+            (left - lean * 4.0, y + h + 70.0),
+        ];
         canvas.texture(&Shape::polygon(&outline), |px, _| {
             Rgb::hex(0xf2b8a0).lit(0.90 + 0.12 * ((px - left) * 0.33).sin())
         });
@@ -75,7 +88,8 @@ fn floor(canvas: &mut Canvas) {
     });
     canvas.haze(&Shape::rect(0.0, SKIRTING - 4.0, 1280.0, 12.0), Rgb::hex(0x3a2a1c), 0.35, 9.0);
     canvas.haze(&Shape::ellipse(650.0, 634.0, 410.0, 62.0), Rgb::hex(0x2a1d12), 0.28, 12.0);
-    for (rx, colour) in [(400.0, 0xf4efe6), (330.0, 0xf2b8a0), (262.0, 0xf4efe6), (194.0, 0x9cc5bd), (126.0, 0xf4efe6)] {
+    for (rx, colour) in [(400.0, 0xf4efe6), (330.0, 0xf2b8a0), (262.0, 0xf4efe6), (194.0, 0x9cc5bd), (126.0, 0xf4efe6)]
+    {
         canvas.fill(&Shape::ellipse(650.0, 630.0, rx, rx * 0.145), Rgb::hex(colour));
     }
 }
@@ -110,7 +124,10 @@ fn bear(canvas: &mut Canvas, (x, y): Point, s: f32) {
     canvas.fill(&Shape::ellipse(x, y - 36.0 * s, 24.0 * s, 30.0 * s), pale);
     for side in [-1.0, 1.0] {
         canvas.fill(&Shape::ellipse(x + side * 27.0 * s, y - 130.0 * s, 13.0 * s, 13.0 * s), fur);
-        canvas.fill(&Shape::limb((x + side * 32.0 * s, y - 66.0 * s), (x + side * 52.0 * s, y - 34.0 * s), 24.0 * s, 20.0 * s), fur);
+        canvas.fill(
+            &Shape::limb((x + side * 32.0 * s, y - 66.0 * s), (x + side * 52.0 * s, y - 34.0 * s), 24.0 * s, 20.0 * s),
+            fur,
+        );
         canvas.fill(&Shape::ellipse(x + side * 30.0 * s, y - 6.0 * s, 22.0 * s, 15.0 * s), fur.lit(0.92));
     }
     canvas.fill(&Shape::ellipse(x, y - 106.0 * s, 36.0 * s, 33.0 * s), fur);
@@ -122,13 +139,23 @@ fn bear(canvas: &mut Canvas, (x, y): Point, s: f32) {
 }
 
 fn pictures(canvas: &mut Canvas) {
-    for (x, y, w, h, sky, land) in [(850.0, 120.0, 104.0, 126.0, 0xf6dcb5, 0x7fae9a), (984.0, 96.0, 92.0, 106.0, 0xbfdcea, 0xe0a15e), (1106.0, 116.0, 112.0, 96.0, 0xf2cfc2, 0x6f93b5)] {
+    for (x, y, w, h, sky, land) in [
+        (850.0, 120.0, 104.0, 126.0, 0xf6dcb5, 0x7fae9a),
+        (984.0, 96.0, 92.0, 106.0, 0xbfdcea, 0xe0a15e),
+        (1106.0, 116.0, 112.0, 96.0, 0xf2cfc2, 0x6f93b5),
+    ] {
         canvas.haze(&Shape::rect(x + 2.0, y + 4.0, w, h), Rgb::hex(0x22302e), 0.3, 6.0);
         canvas.fill(&Shape::rect(x, y, w, h), Rgb::hex(0xc79f6c));
         canvas.fill(&Shape::rect(x + 6.0, y + 6.0, w - 12.0, h - 12.0), Rgb::hex(0xfdfbf6));
         canvas.fill(&Shape::rect(x + 15.0, y + 15.0, w - 30.0, h - 30.0), Rgb::hex(sky));
         canvas.fill(&Shape::ellipse(x + w * 0.62, y + h * 0.40, 9.0, 9.0), Rgb::hex(0xf2b84b));
-        let hill = [(x + 15.0, y + h - 15.0), (x + 15.0, y + h * 0.70), (x + w * 0.42, y + h * 0.52), (x + w - 15.0, y + h * 0.78), (x + w - 15.0, y + h - 15.0)];
+        let hill = [
+            (x + 15.0, y + h - 15.0),
+            (x + 15.0, y + h * 0.70),
+            (x + w * 0.42, y + h * 0.52),
+            (x + w - 15.0, y + h * 0.78),
+            (x + w - 15.0, y + h - 15.0),
+        ];
         canvas.fill(&Shape::polygon(&hill), Rgb::hex(land));
     }
 }
@@ -137,7 +164,11 @@ fn lamp(canvas: &mut Canvas, light: Light) {
     canvas.haze(&Shape::ellipse(1256.0, 664.0, 60.0, 10.0), Rgb::hex(0x2a1d12), 0.4, 8.0);
     canvas.fill(&Shape::line((1256.0, 662.0), (1256.0, 420.0), 7.0), Rgb::hex(0xb98f5f));
     canvas.fill(&Shape::rounded(1222.0, 656.0, 68.0, 9.0, 4.0), Rgb::hex(0xa87f50));
-    canvas.shade(&Shape::polygon(&[(1222.0, 330.0), (1290.0, 330.0), (1320.0, 430.0), (1192.0, 430.0)]), Rgb::hex(0xfbe9c4), Rgb::hex(0xf3d08e));
+    canvas.shade(
+        &Shape::polygon(&[(1222.0, 330.0), (1290.0, 330.0), (1320.0, 430.0), (1192.0, 430.0)]),
+        Rgb::hex(0xfbe9c4),
+        Rgb::hex(0xf3d08e),
+    );
     if light == Light::Day {
         canvas.haze(&Shape::ellipse(1256.0, 400.0, 70.0, 80.0), Rgb::hex(0xffe2a0), 0.22, 60.0);
     }
@@ -150,7 +181,11 @@ fn cot_behind(canvas: &mut Canvas) {
     let wood = Rgb::hex(0xf3e9d8);
     canvas.haze(&Shape::ellipse(640.0, 640.0, 270.0, 22.0), Rgb::hex(0x2a1d12), 0.45, 16.0);
     bars(canvas, Light::Day, COT - 8.0, 560.0, 0.80);
-    canvas.shade(&Shape::polygon(&[(LEFT + 14.0, 520.0), (RIGHT - 14.0, 520.0), (RIGHT - 4.0, 592.0), (LEFT + 4.0, 592.0)]), Rgb::hex(0xffffff), Rgb::hex(0xdfe5e8));
+    canvas.shade(
+        &Shape::polygon(&[(LEFT + 14.0, 520.0), (RIGHT - 14.0, 520.0), (RIGHT - 4.0, 592.0), (LEFT + 4.0, 592.0)]),
+        Rgb::hex(0xffffff),
+        Rgb::hex(0xdfe5e8),
+    );
     canvas.fill(&Shape::rounded(LEFT + 30.0, 494.0, 104.0, 44.0, 18.0), Rgb::hex(0xfbfbf7));
     canvas.glaze(&Shape::rounded(LEFT + 34.0, 516.0, 96.0, 20.0, 10.0), Rgb::hex(0xb9c6cc), 0.45);
     bear(canvas, (RIGHT - 60.0, 540.0), 0.42);
@@ -174,7 +209,16 @@ pub(crate) fn moving(canvas: &mut Canvas, light: Light, time: Time) {
     if let Some(visit) = figures::visit(time, 71.0, 41, 0.75) {
         if let Some(walk) = figures::there_and_back(visit.age, 1380.0, 905.0, 105.0, 10.0) {
             let reach = if walk.stride.is_none() { 0.45 + 0.2 * (visit.age * 1.6).sin() } else { 0.0 };
-            Person { at: (walk.x, 642.0), height: 470.0, facing: walk.facing, stride: walk.stride, look: visit.number, reach, bag: false }.draw(canvas, light);
+            Person {
+                at: (walk.x, 642.0),
+                height: 470.0,
+                facing: walk.facing,
+                stride: walk.stride,
+                look: visit.number,
+                reach,
+                bag: false,
+            }
+            .draw(canvas, light);
         }
     }
     sleeper(canvas, light, time);
@@ -195,8 +239,16 @@ fn sleeper(canvas: &mut Canvas, light: Light, time: Time) {
     canvas.fill(&Shape::ellipse(x + 4.0, y + 2.0, 23.0, 20.0), skin);
     canvas.fill(&Shape::line((x + 8.0, y + 1.0), (x + 15.0, y + 2.0), 2.0), hair.lit(0.7));
     canvas.fill(&Shape::ellipse(x + 12.0, y + 9.0, 3.2, 2.0), light.on(Rgb::hex(0xd98b80), x, y));
-    let outline = [(x + 22.0, 556.0), (x + 30.0, 512.0 - breath), (x + 80.0, 496.0 - breath), (x + 190.0, 506.0 - breath * 0.7), (x + 262.0, 528.0), (x + 272.0, 560.0)];
-    let (top, bottom) = (light.on(Rgb::hex(0x9cc5bd), x + 120.0, 500.0), light.on(Rgb::hex(0x6fa39a), x + 120.0, 550.0));
+    let outline = [
+        (x + 22.0, 556.0),
+        (x + 30.0, 512.0 - breath),
+        (x + 80.0, 496.0 - breath),
+        (x + 190.0, 506.0 - breath * 0.7),
+        (x + 262.0, 528.0),
+        (x + 272.0, 560.0),
+    ];
+    let (top, bottom) =
+        (light.on(Rgb::hex(0x9cc5bd), x + 120.0, 500.0), light.on(Rgb::hex(0x6fa39a), x + 120.0, 550.0));
     canvas.shade(&Shape::polygon(&outline), top, bottom);
     for star in 0..7 {
         let (sx, sy) = (x + 52.0 + star as f32 * 30.0, 526.0 + (star % 2) as f32 * 16.0 - breath * 0.6);
@@ -238,14 +290,40 @@ fn toy_shape(canvas: &mut Canvas, light: Light, toy: usize, (x, y): Point, size:
             let side = if angle.sin() > 0.0 { -1.0 } else { 1.0 };
             canvas.fill(&Shape::ellipse(x, y, size, size * 0.62), colour);
             canvas.fill(&Shape::ellipse(x + side * size * 0.8, y - size * 0.42, size * 0.42, size * 0.40), colour);
-            canvas.fill(&Shape::polygon(&[(x - side * size * 0.8, y), (x - side * size * 1.5, y - size * 0.5), (x - side * size * 1.4, y + size * 0.25)]), colour.lit(0.9));
-            canvas.glaze(&Shape::ellipse(x - side * size * 0.1, y - size * 0.05, size * 0.5, size * 0.3), Rgb(1.0, 1.0, 1.0), 0.45);
+            canvas.fill(
+                &Shape::polygon(&[
+                    (x - side * size * 0.8, y),
+                    (x - side * size * 1.5, y - size * 0.5),
+                    (x - side * size * 1.4, y + size * 0.25),
+                ]),
+                colour.lit(0.9),
+            );
+            canvas.glaze(
+                &Shape::ellipse(x - side * size * 0.1, y - size * 0.05, size * 0.5, size * 0.3),
+                Rgb(1.0, 1.0, 1.0),
+                0.45,
+            );
             let beak = light.on(Rgb::hex(0xf0a03c), x, y);
-            canvas.fill(&Shape::polygon(&[(x + side * size * 1.15, y - size * 0.5), (x + side * size * 1.5, y - size * 0.38), (x + side * size * 1.15, y - size * 0.28)]), beak);
+            canvas.fill(
+                &Shape::polygon(&[
+                    (x + side * size * 1.15, y - size * 0.5),
+                    (x + side * size * 1.5, y - size * 0.38),
+                    (x + side * size * 1.15, y - size * 0.28),
+                ]),
+                beak,
+            );
         }
         2 => {
             for side in [-1.0, 1.0] {
-                canvas.fill(&Shape::limb((x + side * size * 0.42, y - size * 0.3), (x, y + size * 0.62), size * 0.95, size * 0.25), colour);
+                canvas.fill(
+                    &Shape::limb(
+                        (x + side * size * 0.42, y - size * 0.3),
+                        (x, y + size * 0.62),
+                        size * 0.95,
+                        size * 0.25,
+                    ),
+                    colour,
+                );
             }
         }
         _ => {

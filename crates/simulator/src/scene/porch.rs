@@ -12,7 +12,13 @@ const FLOOR: f32 = 560.0;
 /// What does not move.
 pub(crate) fn ground(light: Light) -> Canvas {
     let mut canvas = Canvas::new();
-    figures::sky(&mut canvas, light, 200.0);
+    figures::sky(&mut canvas, light, 420.0);
+    let meadow = figures::far(light, Rgb::hex(0x7fa562), 0.4);
+    canvas.fill(&Shape::rect(0.0, 400.0, 1280.0, 160.0), meadow);
+    for (index, x) in [-10.0, 70.0, 150.0, 1130.0, 1210.0, 1290.0].into_iter().enumerate() {
+        let colour = figures::far(light, Rgb::hex(0x5a8a50), 0.3);
+        figures::foliage(&mut canvas, light, (x, 440.0), (70.0, 66.0), colour, index as u32 + 70);
+    }
     figures::tree(&mut canvas, light, (60.0, 470.0), 430.0, Rgb::hex(0x5f8a3a), 4);
     figures::tree(&mut canvas, light, (1235.0, 480.0), 400.0, Rgb::hex(0x4f7d3c), 9);
     house(&mut canvas);
@@ -66,7 +72,8 @@ fn flags(canvas: &mut Canvas, shape: &Shape) {
         let (row, along) = ((depth * 9.0).floor(), (x - 700.0) / (0.35 + depth) / 62.0);
         let column = (along + row * 0.37).floor();
         let joint = (along + row * 0.37).rem_euclid(1.0) < 0.05 || (depth * 9.0).rem_euclid(1.0) < 0.10;
-        let stone = Rgb::hex(0xb9aea0).lit(0.82 + 0.26 * noise(column * 3.1, row * 2.3) + 0.10 * (noise(x / 5.0, y / 3.0) - 0.5));
+        let stone = Rgb::hex(0xb9aea0)
+            .lit(0.82 + 0.26 * noise(column * 3.1, row * 2.3) + 0.10 * (noise(x / 5.0, y / 3.0) - 0.5));
         if joint { Rgb::hex(0x70695e) } else { stone }
     });
 }
@@ -90,14 +97,24 @@ fn porch(canvas: &mut Canvas) {
     });
     canvas.fill(&Shape::polygon(&[(548.0, 212.0), (700.0, 138.0), (852.0, 212.0)]), Rgb::hex(0xefe5d0));
     canvas.fill(&Shape::rect(496.0, 212.0, 408.0, 20.0), Rgb::hex(0xf8f5ee));
-    canvas.fill(&Shape::rounded(668.0, 172.0, 64.0, 28.0, 6.0), Rgb::hex(0x2f4858));
+    canvas.fill(&Shape::ellipse(700.0, 184.0, 17.0, 17.0), Rgb::hex(0xf8f5ee));
+    canvas.shade(&Shape::ellipse(700.0, 184.0, 12.5, 12.5), Rgb::hex(0x8fb6cc), Rgb::hex(0x466170));
+    canvas.fill(&Shape::rect(698.5, 171.0, 3.0, 26.0), Rgb::hex(0xf8f5ee));
+    canvas.fill(&Shape::rect(687.0, 182.5, 26.0, 3.0), Rgb::hex(0xf8f5ee));
     lantern(canvas, (790.0, 292.0));
 }
 
 fn door(canvas: &mut Canvas) {
     canvas.fill(&Shape::rect(608.0, 262.0, 184.0 - 30.0, FLOOR - 268.0), Rgb::hex(0xf6f2ea));
     canvas.shade(&Shape::rect(620.0, 276.0, 130.0, FLOOR - 282.0), Rgb::hex(0x2f6f8f), Rgb::hex(0x1f4f69));
-    for (x, y, h) in [(632.0, 292.0, 84.0), (692.0, 292.0, 84.0), (632.0, 394.0, 62.0), (692.0, 394.0, 62.0), (632.0, 474.0, 62.0), (692.0, 474.0, 62.0)] {
+    for (x, y, h) in [
+        (632.0, 292.0, 84.0),
+        (692.0, 292.0, 84.0),
+        (632.0, 394.0, 62.0),
+        (692.0, 394.0, 62.0),
+        (632.0, 474.0, 62.0),
+        (692.0, 474.0, 62.0),
+    ] {
         canvas.glaze(&Shape::rounded(x, y, 46.0, h, 3.0), Rgb::hex(0x0d2836), 0.55);
         let glass = y < 300.0;
         let (top, bottom) = if glass { (0xf3dcae, 0xcf9f66) } else { (0x2a6584, 0x1f5069) };
@@ -122,7 +139,10 @@ fn plants(canvas: &mut Canvas, light: Light) {
         let seed = index as u32 + 40;
         figures::foliage(canvas, light, (x, FLOOR - 22.0), (58.0, 40.0), Rgb::hex(0x4f8443), seed);
         for bloom in 0..14 {
-            let (dx, dy) = (super::canvas::chance(seed, bloom) * 96.0 - 48.0, super::canvas::chance(seed, bloom + 50) * 46.0 - 40.0);
+            let (dx, dy) = (
+                super::canvas::chance(seed, bloom) * 96.0 - 48.0,
+                super::canvas::chance(seed, bloom + 50) * 46.0 - 40.0,
+            );
             let colour = [0xe86a92, 0xf4c95d, 0xf7f3ee][(bloom % 3) as usize];
             canvas.fill(&Shape::ellipse(x + dx, FLOOR - 14.0 + dy, 4.2, 4.2), Rgb::hex(colour));
         }
@@ -130,7 +150,8 @@ fn plants(canvas: &mut Canvas, light: Light) {
     for x in [520.0, 880.0] {
         canvas.haze(&Shape::ellipse(x, FLOOR + 26.0, 30.0, 6.0), Rgb(0.0, 0.0, 0.0), 0.4, 5.0);
         figures::foliage(canvas, light, (x, FLOOR - 44.0), (34.0, 44.0), Rgb::hex(0x3f7a3f), x as u32);
-        let pot = [(x - 26.0, FLOOR - 18.0), (x + 26.0, FLOOR - 18.0), (x + 19.0, FLOOR + 26.0), (x - 19.0, FLOOR + 26.0)];
+        let pot =
+            [(x - 26.0, FLOOR - 18.0), (x + 26.0, FLOOR - 18.0), (x + 19.0, FLOOR + 26.0), (x - 19.0, FLOOR + 26.0)];
         canvas.shade(&Shape::polygon(&pot), Rgb::hex(0xc7734a), Rgb::hex(0x8f4a2c));
         canvas.fill(&Shape::rounded(x - 29.0, FLOOR - 22.0, 58.0, 9.0, 3.0), Rgb::hex(0xd08257));
     }
