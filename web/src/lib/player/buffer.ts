@@ -53,3 +53,17 @@ export function lead(segments: Segment[], index: number): Segment[] {
 	}
 	return before;
 }
+
+/**
+ * A camera that drops a picture leaves a hole of a fraction of a second, at which a media element stops for ever.
+ * Where to go on from `at` (seconds): the start of the next buffered range, if it is at most `most` away.
+ */
+export function overHole(buffered: TimeRanges, at: number, most = 1): number | undefined {
+	for (let i = 0; i < buffered.length; i++) {
+		const start = buffered.start(i);
+		if (start > at && start - at <= most) return start + 0.001;
+		// Within a range there is no hole, except in the blink before its end.
+		if (start <= at && buffered.end(i) - at > 0.15) return undefined;
+	}
+	return undefined;
+}

@@ -2,6 +2,7 @@
  * Live pictures: a WebSocket that carries fragmented MP4 frame by frame, fed to Media Source Extensions and kept
  * close to the camera by `Pace`. Reconnects by itself; the last picture stays until the next one comes.
  */
+import { overHole } from './buffer';
 import { backOff, Pace } from './pace';
 import { fragment, tracks, type Track } from './mp4';
 
@@ -222,6 +223,12 @@ export class Live {
 	#keepUp(): void {
 		const video = this.#video;
 		if (video.paused || !video.buffered.length || video.seeking) return;
+		const starved = video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+		const on = starved ? overHole(video.buffered, video.currentTime) : undefined;
+		if (on !== undefined) {
+			video.currentTime = on;
+			return;
+		}
 		const ahead = this.ahead;
 		const lost = ahead < -0.5;
 		const step = lost ? { jump: this.#pace.target } : this.#pace.step(performance.now(), ahead);

@@ -3,7 +3,7 @@
  * time, so that the time of the video element is the household's time. Seeks by key frame, crosses gaps, goes on
  * at the live edge while the recording grows.
  */
-import { afterGap, lead, nextToLoad, surplus, type Span } from './buffer';
+import { afterGap, lead, nextToLoad, overHole, surplus, type Span } from './buffer';
 import { fragment, mimeOfInit, tracks, type Track } from './mp4';
 import { indexAt, merge, parsePlaylist, SEAM, type Segment } from './playlist';
 
@@ -70,7 +70,7 @@ export class Playback {
 		video.addEventListener('waiting', this.#stalled);
 		video.addEventListener('seeked', this.#shown);
 		video.addEventListener('loadedmetadata', this.#place);
-		this.#timer = setInterval(() => void this.#pump(), 500);
+		this.#timer = setInterval(this.#tick, 250);
 		this.#watchPictures();
 	}
 
@@ -330,6 +330,14 @@ export class Playback {
 			await idle(buffer);
 		}
 	}
+
+	#tick = (): void => {
+		const video = this.#video;
+		const starved = this.#wanted === undefined && !video.paused && video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+		const on = starved ? overHole(video.buffered, video.currentTime) : undefined;
+		if (on !== undefined) video.currentTime = on;
+		void this.#pump();
+	};
 
 	#stalled = (): void => {
 		this.#events.waiting(true);

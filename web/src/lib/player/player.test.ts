@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { afterGap, lead, nextToLoad, surplus } from './buffer';
+import { afterGap, lead, nextToLoad, overHole, surplus } from './buffer';
 import { choose } from './codec';
 import { freshness } from './honest';
 import { fragment, mimeOfInit, tracks } from './mp4';
@@ -99,6 +99,17 @@ describe('the buffer', () => {
 			{ start: 70_000, end: 100_000 }
 		]);
 		expect(surplus([{ start: 45_000, end: 60_000 }], 50_000, 10_000, 20_000)).toEqual([]);
+	});
+	test('a hole left by a dropped picture is stepped over, a gap is not', () => {
+		const ranges = (...spans: [number, number][]): TimeRanges => ({
+			length: spans.length,
+			start: (i) => spans[i]?.[0] ?? 0,
+			end: (i) => spans[i]?.[1] ?? 0
+		});
+		expect(overHole(ranges([0, 2], [2.1, 4]), 1.96)).toBeCloseTo(2.101, 6);
+		expect(overHole(ranges([0, 2], [2.1, 4]), 1)).toBeUndefined();
+		expect(overHole(ranges([0, 2], [9, 12]), 1.96)).toBeUndefined();
+		expect(overHole(ranges(), 1)).toBeUndefined();
 	});
 	test('a segment within a group of pictures is led by the ones back to the break', () => {
 		expect(lead(list, 1).map((segment) => segment.start)).toEqual([0]);
