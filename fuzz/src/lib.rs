@@ -1,9 +1,38 @@
-//! What several fuzz targets share: RTP streams written as records, and the promises of a depacketizer.
+//! What several fuzz targets share: RTP streams written as records and the promises of a depacketizer; key frames and
+//! the promises of a decoder.
 
 use media::{
+    VideoCodec, VideoParams, h264, h265, nal,
     rtp::{Depacketizer, Packet},
     sdp,
 };
+
+/// A panic inside a decoder is caught and becomes an error, so it must not end the process as fuzzing would have it.
+/// Any other panic still does: the fuzzer's own frame catches it and aborts.
+pub fn let_decoders_panic() {
+    std::panic::set_hook(Box::new(|_| {}));
+}
+
+/// Decodes an access unit with 4-byte lengths, with the parameter sets that stand in it.
+pub fn key_frame(codec: VideoCodec, unit: &[u8]) {
+    let find = |wanted: u8| {
+        let kind = |nal: &[u8]| match codec {
+            VideoCodec::H264 => h264::nal_type(nal),
+            VideoCodec::H265 => h265::nal_type(nal),
+        };
+        nal::prefixed(unit).find(|nal| kind(nal) == wanted).map(<[u8]>::to_vec).unwrap_or_default()
+    };
+    let (vps, sps, pps) = match codec {
+        VideoCodec::H264 => (vec![], find(7), find(8)),
+        VideoCodec::H265 => (find(32), find(33), find(34)),
+    };
+    let params = VideoParams { codec, width: 64, height: 64, fps: None, vps, sps, pps };
+    let Ok(mut decoder) = vision::decoder(&params) else { return };
+    if let Ok(picture) = decoder.decode(unit) {
+        assert!(u64::from(picture.width()) * u64::from(picture.height()) <= vision::MAX_PIXELS);
+        let _ = vision::thumbnail(&picture, 320);
+    }
+}
 
 /// Reads `data` as an RTP stream and depacketizes it. A record is a byte of flags (1: marker, 2: the timestamp moves
 /// on before it, 4: a packet before it was lost, 8: it comes twice, 16: it swaps places with the next), two bytes of
