@@ -302,9 +302,10 @@ impl Conversation {
 
     fn in_session(&self, request: &Request<Vec<u8>>, then: impl Fn(&Self, &Arc<Stream>, &str) -> Answer) -> Answer {
         match &self.stream {
-            None => Answer::new(if self.names_session(request) { 455 } else { 454 }),
-            Some(_) if !self.names_session(request) => Answer::new(454),
-            Some(stream) => then(self, stream, request.request_uri().map_or("", |url| url.as_str())),
+            Some(stream) if self.names_session(request) => {
+                then(self, stream, request.request_uri().map_or("", |url| url.as_str()))
+            }
+            _ => Answer::new(454),
         }
     }
 

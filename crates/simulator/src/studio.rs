@@ -111,7 +111,7 @@ impl Studio {
         self.scene.draw(taken, Light::at(self.daylight, taken));
         self.resize(now)?;
         let reorder = self.faults.active(Kind::BFrames, now.monotonic);
-        let sub_too = picture % (MAIN.fps / SUB.fps) == 0;
+        let sub_too = picture.is_multiple_of(MAIN.fps / SUB.fps);
         if self.small {
             self.main.take(&self.scene.picture().three_quarters(), reorder, at, now)?;
             if sub_too {

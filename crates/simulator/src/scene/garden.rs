@@ -183,7 +183,7 @@ fn gardener(canvas: &mut Canvas, light: Light, visit: Visit, time: Time) {
 
 /// Trots across the lawn.
 fn cat(canvas: &mut Canvas, light: Light, visit: Visit) {
-    let facing = if visit.number % 2 == 0 { 1.0 } else { -1.0 };
+    let facing = if visit.number.is_multiple_of(2) { 1.0 } else { -1.0 };
     let way = visit.age * 105.0 - 80.0;
     if way > 1440.0 {
         return;

@@ -3,7 +3,7 @@
 use super::{
     Light,
     canvas::{Canvas, Point, Rgb, Shape, noise},
-    figures::{self, Person},
+    figures::{self, Person, Visit},
 };
 use base::Time;
 use std::f32::consts::TAU;
@@ -207,19 +207,7 @@ fn bars(canvas: &mut Canvas, light: Light, top: f32, bottom: f32, tone: f32) {
 /// The mobile, the sleeper, the bars before them, and who looks in.
 pub(crate) fn moving(canvas: &mut Canvas, light: Light, time: Time) {
     if let Some(visit) = figures::visit(time, 71.0, 41, 0.75) {
-        if let Some(walk) = figures::there_and_back(visit.age, 1380.0, 905.0, 105.0, 10.0) {
-            let reach = if walk.stride.is_none() { 0.45 + 0.2 * (visit.age * 1.6).sin() } else { 0.0 };
-            Person {
-                at: (walk.x, 642.0),
-                height: 470.0,
-                facing: walk.facing,
-                stride: walk.stride,
-                look: visit.number,
-                reach,
-                bag: false,
-            }
-            .draw(canvas, light);
-        }
+        parent(canvas, light, visit);
     }
     sleeper(canvas, light, time);
     bars(canvas, light, COT + 30.0, 606.0, 1.0);
@@ -229,6 +217,14 @@ pub(crate) fn moving(canvas: &mut Canvas, light: Light, time: Time) {
         canvas.fill(&Shape::rounded(x - 11.0, COT - 4.0, 22.0, 260.0, 7.0), wood);
     }
     mobile(canvas, light, time);
+}
+
+/// Comes to the cot, strokes the sleeper and goes away again.
+fn parent(canvas: &mut Canvas, light: Light, visit: Visit) {
+    let Some(walk) = figures::there_and_back(visit.age, 1380.0, 905.0, 105.0, 10.0) else { return };
+    let reach = if walk.stride.is_none() { 0.45 + 0.2 * (visit.age * 1.6).sin() } else { 0.0 };
+    let (at, look) = ((walk.x, 642.0), visit.number);
+    Person { at, height: 470.0, facing: walk.facing, stride: walk.stride, look, reach, bag: false }.draw(canvas, light);
 }
 
 fn sleeper(canvas: &mut Canvas, light: Light, time: Time) {
@@ -280,7 +276,8 @@ fn toy_shape(canvas: &mut Canvas, light: Light, toy: usize, (x, y): Point, size:
     match toy {
         0 => {
             let point = |n: usize| {
-                let (reach, turn) = (if n % 2 == 0 { size } else { size * 0.45 }, n as f32 * TAU / 10.0 - TAU / 4.0);
+                let (reach, turn) =
+                    (if n.is_multiple_of(2) { size } else { size * 0.45 }, n as f32 * TAU / 10.0 - TAU / 4.0);
                 (x + reach * turn.cos(), y + reach * turn.sin())
             };
             canvas.fill(&Shape::polygon(&(0..10).map(point).collect::<Vec<_>>()), colour);

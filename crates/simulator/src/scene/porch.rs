@@ -181,7 +181,7 @@ fn caller(canvas: &mut Canvas, light: Light, visit: Visit, from: f32) {
         stride: walk.stride,
         look: visit.number,
         reach: if rings { 0.8 } else { 0.0 },
-        bag: visit.number % 2 == 0,
+        bag: visit.number.is_multiple_of(2),
     };
     person.draw(canvas, light);
 }
