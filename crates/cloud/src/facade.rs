@@ -326,7 +326,7 @@ impl Cloud {
 
     /// The fragments of a range, for a playlist. Names instants, shows no picture.
     pub async fn footage(&self, caller: &Caller, camera: CameraId, stream: Stream, range: Range) -> Result<Footage> {
-        self.0.parts.devices.camera(caller, camera).await?;
+        self.0.parts.devices.may_still_view(caller, camera).await?;
         if range.duration() > crate::playback::LONGEST_RECORDING {
             return Err(Error::out_of_range("a playlist covers at most 24 hours").field("end"));
         }
@@ -342,7 +342,7 @@ impl Cloud {
         at: Time,
         audio: bool,
     ) -> Result<(String, Vec<u8>)> {
-        self.0.parts.devices.camera(caller, camera).await?;
+        self.0.parts.devices.may_still_view(caller, camera).await?;
         self.0.playback.init(camera, stream, at, audio).await
     }
 

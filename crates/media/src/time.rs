@@ -58,6 +58,64 @@ pub struct Discipline {
     report: Option<(u64, i64)>,
 }
 
+/// Gives units the camera's own intervals on the disciplined clock.
+///
+/// A clock that is slewed stretches every interval a little, and players and ffmpeg guess a frame rate from intervals.
+/// So between corrections time runs as the camera's timestamps do, and what the discipline has found is made up in
+/// steps, where the caller allows one (at the start of a fragment): forward at once when it is worth it, backward by
+/// less than a frame at a time.
+pub struct Cadence {
+    clock_rate: i64,
+    anchor: Option<(i64, Time)>,
+    /// Microseconds from the disciplined time to the time that was told last.
+    offset: i64,
+}
+
+/// Less than this is not corrected.
+const WORTHWHILE: i64 = 100_000;
+
+/// The largest step back.
+const STEP_BACK: i64 = 5_000;
+
+impl Cadence {
+    /// For timestamps of `clock_rate` ticks a second.
+    pub fn new(clock_rate: u32) -> Self {
+        Self { clock_rate: i64::from(clock_rate.max(1)), anchor: None, offset: 0 }
+    }
+
+    /// The time of the unit that the discipline mapped so.
+    pub fn time(&mut self, timestamp: i64, mapped: Mapped) -> Time {
+        let (from, start) = match self.anchor {
+            Some(anchor) if !mapped.jump => anchor,
+            _ => *self.anchor.insert((timestamp, mapped.time)),
+        };
+        let ticks = i128::from(timestamp) - i128::from(from);
+        let micros = ticks * 1_000_000 / i128::from(self.clock_rate);
+        let time = Time::from_micros(start.micros().saturating_add(i64::try_from(micros).unwrap_or(0)));
+        self.offset = time.micros_from(mapped.time);
+        time
+    }
+
+    /// The same unit again, where a correction may be made.
+    pub fn corrected(&mut self, timestamp: i64, mapped: Mapped) -> Time {
+        let time = self.time(timestamp, mapped);
+        let step = match -self.offset {
+            late if late > WORTHWHILE => late,
+            early if early < -WORTHWHILE => -STEP_BACK,
+            _ => return time,
+        };
+        let moved = Time::from_micros(time.micros() + step);
+        self.anchor = Some((timestamp, moved));
+        self.offset += step;
+        moved
+    }
+
+    /// Where another track belongs whose discipline says `time`: sound stays with its picture.
+    pub fn beside(&self, time: Time) -> Time {
+        Time::from_micros(time.micros().saturating_add(self.offset))
+    }
+}
+
 /// Where the present run began, and what was seen of it.
 struct Anchor {
     timestamp: i64,
@@ -335,5 +393,21 @@ mod tests {
                 discipline.align(&other);
             }
         }
+    }
+
+    #[test]
+    fn intervals_are_the_cameras_own_and_corrections_are_steps() {
+        let mut cadence = Cadence::new(90_000);
+        let at = |micros: i64| Mapped { time: Time::from_micros(micros), jump: false };
+        assert_eq!(cadence.time(0, at(0)).micros(), 0);
+        // The discipline stretches time by a tenth: the intervals stay.
+        assert_eq!(cadence.time(90_000, at(1_100_000)).micros(), 1_000_000);
+        assert_eq!(cadence.corrected(90_000, at(1_100_000)).micros(), 1_000_000, "not worth a step");
+        assert_eq!(cadence.corrected(180_000, at(2_200_000)).micros(), 2_200_000, "made up at once");
+        assert_eq!(cadence.time(186_000, at(2_266_666)).micros(), 2_266_666);
+        assert_eq!(cadence.corrected(270_000, at(3_000_000)).micros(), 3_195_000, "back by little");
+        assert_eq!(cadence.beside(Time::from_micros(3_100_000)).micros(), 3_295_000);
+        let jumped = Mapped { time: Time::from_micros(9_000_000), jump: true };
+        assert_eq!(cadence.time(0, jumped).micros(), 9_000_000);
     }
 }

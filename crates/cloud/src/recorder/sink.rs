@@ -18,7 +18,7 @@ use media::{
     fragment::Builder,
     rtcp::SenderReport,
     rtp::{Depacketizer, Unit},
-    time::Discipline,
+    time::{Cadence, Discipline},
 };
 use std::{
     sync::{
@@ -49,10 +49,13 @@ pub(super) struct StreamSink {
     tick: Duration,
     audio: Option<AudioParams>,
     video_clock: Discipline,
+    cadence: Cadence,
     audio_clock: Discipline,
     /// Bytes of units that come before there is a fragment to put them in.
     scratch: [Vec<u8>; 2],
     run: Option<Run>,
+    /// Why there is a gap before the next run, if there is one.
+    cause: Option<Cause>,
     watched: bool,
     ended: Option<oneshot::Sender<Result<(), camera::Error>>>,
 }
@@ -79,6 +82,8 @@ struct Files {
     run: RunId,
     description: Arc<Description>,
     open: Option<OpenFile>,
+    /// Why there is a gap before the next file, if there is one.
+    cause: Option<Cause>,
 }
 
 struct OpenFile {
@@ -103,9 +108,11 @@ impl StreamSink {
             tick,
             audio,
             video_clock: Discipline::new(VIDEO_RATE),
+            cadence: Cadence::new(VIDEO_RATE),
             audio_clock: Discipline::new(audio_rate),
             scratch: [Vec::new(), Vec::new()],
             run: None,
+            cause: None,
             watched: false,
             ended: Some(ended),
         };
@@ -114,24 +121,26 @@ impl StreamSink {
 
     fn video(&mut self, unit: &Unit, depacketizer: &Depacketizer, arrival: Time) {
         let mapped = self.video_clock.map(unit.timestamp, arrival, self.tick);
-        self.shared.state.health.frame(mapped.time, unit.len, unit.key, unit.lost);
+        let mut time = self.cadence.time(unit.timestamp, mapped);
         let params = self.params_at(unit, depacketizer);
-        if mapped.jump && self.run.is_some() {
-            self.shared.state.note_cause(Cause::ClockJump);
+        if mapped.jump {
+            self.cause = Some(Cause::ClockJump);
         }
         if self.run.is_none() || mapped.jump || params.is_some() {
-            if !self.begin_run(unit, params, mapped.time) {
+            if !self.begin_run(unit, params, time) {
                 return;
             }
-        } else {
-            self.continue_run(unit, mapped.time);
+        } else if self.run.as_ref().is_some_and(|run| run.closes_before(unit, time)) {
+            time = self.cadence.corrected(unit.timestamp, mapped);
+            self.continue_run(unit, time);
         }
+        self.shared.state.health.frame(time, unit.len, unit.key, unit.lost);
         let Some(run) = &mut self.run else { return };
-        run.last = run.last.max(mapped.time);
-        run.builder.push_video(unit.len, mapped.time, unit.key);
-        run.live.count(unit.key, mapped.time);
+        run.last = run.last.max(time);
+        run.builder.push_video(unit.len, time, unit.key);
+        run.live.count(unit.key, time);
         if self.shared.state.hub.is_watched() {
-            run.show_video(&self.shared.state, unit, mapped.time);
+            run.show_video(&self.shared.state, unit, time);
         }
     }
 
@@ -171,41 +180,41 @@ impl StreamSink {
             }
         };
         let live = LiveTrack::new(&description.params, time);
-        let files = Files { run: RunId::generate(&self.shared.world), description: description.clone(), open: None };
+        let cause = self.cause.take();
+        let run = RunId::generate(&self.shared.world);
+        let files = Files { run, description: description.clone(), open: None, cause };
         self.run = Some(Run { files, builder, key: true, last: time, live });
         self.shared.state.run_began(description);
         true
     }
 
-    /// Closes the fragment under way if it is full or this unit begins another.
+    /// Closes the fragment under way: it is full, or this unit begins another, or nothing came for a while.
     fn continue_run(&mut self, unit: &Unit, time: Time) {
         let Some(run) = &mut self.run else { return };
-        let silent = time.since(run.last) > NOTABLE_SILENCE;
-        if !silent && !run.closes_before(unit, time) {
-            return;
-        }
+        let silent = run.is_silent_until(time);
         let next = run.builder.split(run.files.description.params.clone(), self.shared.writer.buffer());
         let full = std::mem::replace(&mut run.builder, next);
         let began_with_key = std::mem::replace(&mut run.key, unit.key);
         run.files.store(&self.shared, full, began_with_key, (!silent).then_some(time));
         if silent {
-            self.shared.state.note_cause(if unit.lost > 0 { Cause::Corrupt } else { Cause::Offline });
             run.files.close(&self.shared);
             run.files.run = RunId::generate(&self.shared.world);
+            run.files.cause = Some(Cause::Offline);
         }
     }
 
     fn audio(&mut self, unit: &Unit, arrival: Time) {
         let mapped = self.audio_clock.map(unit.timestamp, arrival, self.tick);
         self.audio_clock.align(&self.video_clock);
+        let time = self.cadence.beside(mapped.time);
         self.shared.state.health.sound(unit.len);
         let Some(run) = &mut self.run else {
             self.scratch[1].clear();
             return;
         };
-        run.builder.push_audio(unit.len, mapped.time);
+        run.builder.push_audio(unit.len, time);
         if self.shared.state.hub.is_heard() {
-            run.play_audio(&self.shared.state, unit, mapped.time);
+            run.play_audio(&self.shared.state, unit, time);
         }
     }
 }
@@ -215,8 +224,13 @@ impl Run {
         let Some(start) = self.builder.start() else { return false };
         let age = time.since(start);
         (unit.key && age >= SHORTEST_FRAGMENT)
+            || self.is_silent_until(time)
             || age >= LONGEST_FRAGMENT
             || self.builder.bytes() + unit.len > LARGEST_FRAGMENT
+    }
+
+    fn is_silent_until(&self, time: Time) -> bool {
+        time.since(self.last) > NOTABLE_SILENCE
     }
 
     fn end(mut self, shared: &Shared) {
@@ -292,6 +306,7 @@ impl Files {
                 description: self.description.clone(),
                 epoch,
                 origin: start,
+                cause: self.cause.take(),
                 broken: AtomicBool::new(false),
             };
             OpenFile { head: Arc::new(head), sequence: 1, bytes: 0 }

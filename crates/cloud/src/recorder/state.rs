@@ -80,7 +80,6 @@ struct Inner {
     /// The end of the last fragment on the shelf, or since when the stream should have recorded.
     stored_until: Time,
     gap_is_open: bool,
-    noted: Option<Cause>,
 }
 
 impl StreamState {
@@ -100,7 +99,6 @@ impl StreamState {
             session: None,
             stored_until: now,
             gap_is_open,
-            noted: None,
         };
         Self {
             camera,
@@ -177,25 +175,20 @@ impl StreamState {
         self.hub.restart();
     }
 
-    /// What the gap before the next fragment will be put down to, if there is one.
-    pub fn note_cause(&self, cause: Cause) {
-        self.inner().noted = Some(cause);
-    }
-
     /// The stream does not record for this cause, since the last fragment that was stored.
     pub fn halt(&self, cause: Cause) {
         self.set_condition(Condition::Away(cause));
         let mut inner = self.inner();
-        inner.noted = None;
         inner.gap_is_open = true;
         let start = inner.stored_until;
         self.tell(Event::GapBegins { camera: self.camera, start, cause });
     }
 
-    /// A fragment reached the shelf: it belongs to the file and is visible to playback from now on.
-    pub fn stored(&self, recent: impl FnOnce() -> Recent, id: FileId, entry: Entry, sealed: u64) {
+    /// A fragment reached the shelf: it belongs to the file and is visible to playback from now on. `cause` explains a
+    /// gap before it, if there is one.
+    pub fn stored(&self, recent: impl FnOnce() -> Recent, id: FileId, entry: Entry, sealed: u64, cause: Option<Cause>) {
         let mut inner = self.inner();
-        self.mend_gap(&mut inner, &entry);
+        self.mend_gap(&mut inner, &entry, cause);
         inner.stored_until = entry.end();
         let at = match inner.recent.iter().position(|known| known.file.id == id) {
             Some(at) => at,
@@ -212,13 +205,12 @@ impl StreamState {
         self.set_condition(Condition::Recording);
     }
 
-    fn mend_gap(&self, inner: &mut Inner, entry: &Entry) {
-        let noted = inner.noted.take();
+    fn mend_gap(&self, inner: &mut Inner, entry: &Entry, cause: Option<Cause>) {
         if std::mem::take(&mut inner.gap_is_open) {
             self.tell(Event::GapEnds { camera: self.camera, end: entry.time });
         } else if entry.time.since(inner.stored_until) > NOTABLE_GAP {
             let (start, end) = (inner.stored_until, entry.time);
-            let cause = noted.unwrap_or(Cause::Corrupt);
+            let cause = cause.unwrap_or(Cause::Corrupt);
             self.tell(Event::Gap { camera: self.camera, start, end, cause });
         }
     }

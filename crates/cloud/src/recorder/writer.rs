@@ -51,6 +51,8 @@ pub(crate) struct FileHead {
     pub epoch: Arc<EpochKey>,
     /// The time of the first fragment.
     pub origin: Time,
+    /// Why there is a gap before the file, if there is one.
+    pub cause: Option<Cause>,
     /// Set by the writer when a write failed: the file takes no more.
     pub broken: AtomicBool,
 }
@@ -248,7 +250,8 @@ impl Work {
             key: meta.key,
         };
         let before = placed.offset;
-        head.stream.stored(|| writing.recent(before), head.id, entry, placed.len);
+        let cause = head.cause.filter(|_| sequence == 1);
+        head.stream.stored(|| writing.recent(before), head.id, entry, placed.len, cause);
         self.dirty = true;
         if writing.saved_at.is_none_or(|at| at.elapsed() >= SAVE_EVERY) {
             self.save(head.id);
@@ -362,7 +365,9 @@ fn commit_all(vault: &Vault, commits: &mpsc::Receiver<Commit>, events: &tokio_mp
             Ok(failed) => {
                 if !failed.is_empty() {
                     tracing::error!(objects = failed.len(), "footage could not be made durable");
-                    saves.retain(|saved: &Saved| !failed.iter().any(|name| name.bytes() == saved.recent.file.id.bytes()));
+                    saves.retain(|saved: &Saved| {
+                        !failed.iter().any(|name| name.bytes() == saved.recent.file.id.bytes())
+                    });
                 }
                 let _ = events.send(Event::Saved(std::mem::take(&mut saves)));
             }
