@@ -87,12 +87,12 @@ test('all is loaded from the server itself, and scripts weigh what they may', as
 		const url = new URL(request.url());
 		if (!['blob:', 'data:'].includes(url.protocol) && url.host !== new URL(baseURL!).host) foreign.push(request.url());
 	});
-	page.on('response', async (response) => {
-		if (response.request().resourceType() !== 'script' || response.request().serviceWorker()) return;
-		scripts += (await response.request().sizes()).responseBodySize;
+	page.on('requestfinished', async (request) => {
+		if (!new URL(request.url()).pathname.endsWith('.js') || request.serviceWorker()) return;
+		scripts += (await request.sizes()).responseBodySize;
 	});
 	await openDemo(page);
-	await page.waitForTimeout(500);
+	await expect(page.locator('[data-live=live]').first()).toBeVisible();
 	expect(foreign).toEqual([]);
 	expect(scripts).toBeGreaterThan(10_000);
 	expect(scripts, 'compressed bytes of script').toBeLessThan(150_000);

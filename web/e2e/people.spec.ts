@@ -82,7 +82,8 @@ test('a token is made with the chosen scopes, shown once, and revoked', async ({
 	expect(token).toMatch(/^njp_/);
 	const program = await playwright.request.newContext({ baseURL, extraHTTPHeaders: { authorization: `Bearer ${token}` } });
 	expect((await program.get('/api/v1/cameras')).status()).toBe(200);
-	expect((await program.get('/api/v1/views')).status()).toBe(403);
+	const { items } = (await (await program.get('/api/v1/cameras')).json()) as { items: { id: string }[] };
+	expect((await program.get(`/api/v1/cameras/${items[0]!.id}/snapshot.jpg`)).status()).toBe(403);
 	await page.getByRole('button', { name: 'Revoke' }).first().click();
 	await expect(page.getByText('Errand')).toHaveCount(0);
 	expect((await program.get('/api/v1/cameras')).status()).toBe(401);

@@ -49,7 +49,7 @@ for (const width of [360, 1440]) {
 			await page.screenshot({ path: `${OUT}/settings-whole-${width}-${theme}.png`, fullPage: true });
 			await visit('/kept', 'kept');
 			await visit('/nowhere/at/all', 'not-found');
-			await page.goto('/');
+			await openDemo(page);
 			await page.keyboard.press('?');
 			await page.waitForTimeout(400);
 			await shoot('keys');
