@@ -212,8 +212,9 @@ impl Stream {
         if self.is_silent(now.monotonic) {
             return;
         }
-        let moment = Moment { monotonic: now.monotonic, wall: now.wall, rtp: self.timestamp(track, now.monotonic) };
-        let timestamp = self.spoiled(track, self.timestamp(track, at), now.monotonic);
+        let sampled = now.wall + at.saturating_sub(now.monotonic) - now.monotonic.saturating_sub(at);
+        let moment = Moment { monotonic: now.monotonic, wall: sampled, rtp: self.timestamp(track, at) };
+        let timestamp = self.spoiled(track, moment.rtp, now.monotonic);
         let garbage = self.faults.active(Kind::Garbage, now.monotonic).then(|| self.noise(packets.octets()));
         let mut shipment = Shipment { track, packets, timestamp, key, moment, packet_writes: self.packet_writes };
         let mut watchers = lock(&self.watchers);

@@ -45,9 +45,10 @@ impl Outlet {
     }
 }
 
-/// The moment a unit is sent, on the clocks that a sender report relates.
+/// The moment a unit was sampled, on the clocks that a sender report relates.
 #[derive(Clone, Copy)]
 pub(crate) struct Moment {
+    /// When it is sent.
     pub monotonic: Duration,
     pub wall: Time,
     /// `wall` on the RTP clock of the track.

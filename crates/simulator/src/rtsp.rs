@@ -24,7 +24,6 @@ const MAX_REQUEST: usize = 128 << 10;
 
 /// Told to clients as the session's time-out; one that is silent for that long and a bit is let go.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
-const GRACE: Duration = Duration::from_secs(5);
 
 const METHODS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
 
@@ -169,7 +168,7 @@ impl Conversation {
     async fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<()> {
         let client = self.client.clone();
         loop {
-            let ready = tokio::time::timeout(self.server.timeout + GRACE, client.socket().readable()).await;
+            let ready = tokio::time::timeout(self.server.timeout * 11 / 10, client.socket().readable()).await;
             match ready {
                 Ok(ready) => ready?,
                 Err(_) if client.heard_by_datagram() => continue,
@@ -450,6 +449,7 @@ fn datagram_sockets(local: IpAddr, peer: IpAddr, low: u16, high: u16) -> io::Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[test]
     fn requests_are_taken_one_by_one_and_packets_between_them_passed_over() {
@@ -459,6 +459,25 @@ mod tests {
         assert!(take_request(&mut buffer).unwrap().is_none());
         assert_eq!(buffer, b"OPT");
         assert!(take_request(&mut b"\x00\x01\x02 nonsense\r\n\r\n".to_vec()).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_falls_silent_is_let_go_and_one_that_speaks_is_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let timeout = Duration::from_millis(600);
+        let server = Server { cameras: vec![], credentials: None, world: World::system(), timeout };
+        let stop = Shutdown::new();
+        tokio::spawn(serve(Arc::new(server), listener, stop.clone()));
+        let (mut silent, mut speaking) =
+            (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            speaking.write_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n").await.unwrap();
+            assert!(speaking.read(&mut [0; 1000]).await.unwrap() > 0);
+        }
+        assert_eq!(silent.read(&mut [0; 10]).await.unwrap(), 0, "closed");
+        stop.begin();
     }
 
     #[test]
