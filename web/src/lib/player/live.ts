@@ -44,7 +44,7 @@ export class Live {
 	#origin = 0;
 	#tracks: Track[] = [];
 	#joined = false;
-	#pace = new Pace();
+	#pace: Pace;
 	#attempt = 0;
 	#retry: ReturnType<typeof setTimeout> | undefined;
 	#tick: ReturnType<typeof setInterval>;
@@ -52,12 +52,13 @@ export class Live {
 	#object = '';
 	#closed = false;
 
-	constructor(video: HTMLVideoElement, url: string, events: LiveEvents) {
+	constructor(video: HTMLVideoElement, url: string, audio: boolean, events: LiveEvents) {
+		this.#pace = new Pace(audio ? 1.1 : 1.5);
 		this.#video = video;
 		this.#url = url;
 		this.#events = events;
 		video.addEventListener('waiting', this.#stalled);
-		this.#tick = setInterval(() => this.#keepUp(), 200);
+		this.#tick = setInterval(() => this.#unstick(), 200);
 		this.#attach();
 		this.#connect();
 		this.#watchPictures();
@@ -183,6 +184,7 @@ export class Live {
 			buffer.timestampOffset = (this.#end() ?? 0) - start;
 			this.#joined = true;
 		}
+		this.#steer();
 		buffer.appendBuffer((parts.length === 1 ? first : concat(parts)) as BufferSource);
 	}
 
@@ -194,7 +196,7 @@ export class Live {
 	}
 
 	#start(): void {
-		this.#jump(this.#pace.target + 0.05);
+		this.#jump(this.#pace.target);
 		// Refused only when a page may not play at all: the next appended frame asks again.
 		this.#video.play().catch(() => undefined);
 	}
@@ -220,24 +222,26 @@ export class Live {
 		return buffered.length ? buffered.end(buffered.length - 1) : undefined;
 	}
 
-	#keepUp(): void {
+	/** At each arrival: plays a little faster or slower, or jumps, so that little is buffered. */
+	#steer(): void {
 		const video = this.#video;
-		if (video.paused || !video.buffered.length || video.seeking) return;
-		const starved = video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
-		const on = starved ? overHole(video.buffered, video.currentTime) : undefined;
-		if (on !== undefined) {
-			video.currentTime = on;
-			return;
-		}
-		const ahead = this.ahead;
-		const lost = ahead < -0.5;
-		const step = lost ? { jump: this.#pace.target } : this.#pace.step(performance.now(), ahead);
+		if (video.paused || video.seeking || !video.buffered.length) return;
+		const step = this.#pace.step(performance.now(), this.ahead);
 		if ('jump' in step) this.#jump(step.jump);
 		else if (video.playbackRate !== step.rate) video.playbackRate = step.rate;
 	}
 
+	/** Goes on where the element would stand for ever: at a hole, or before all that is buffered. */
+	#unstick(): void {
+		const video = this.#video;
+		if (video.paused || video.seeking || video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) return;
+		const on = overHole(video.buffered, video.currentTime);
+		if (on !== undefined) video.currentTime = on;
+		else if (this.ahead > 2 || this.ahead < -0.5) this.#jump(this.#pace.target);
+	}
+
 	#stalled = (): void => {
-		if (this.ahead < 0.3) this.#pace.stalled(performance.now());
+		if (this.ahead < 0.1) this.#pace.stalled(performance.now());
 	};
 
 	#watchPictures(): void {

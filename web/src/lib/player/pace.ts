@@ -1,48 +1,50 @@
 /**
- * Keeps a live picture close to the camera. Fed with how many seconds are buffered ahead of the picture, it says
- * at which rate to play, or to jump. It steers by the smallest value of the last second (the trough): that is the
- * margin that is really there, whatever the frame rate of the camera.
+ * Keeps a live picture close to the camera. Told at each arrival of a picture how many seconds are still buffered
+ * (the margin: what a late picture may be late by), it says at which rate to play, or to jump. It steers by the
+ * smallest margin of the last second, so that the frame rate of the camera and its jitter do not look like a backlog.
  */
 export type Step = { rate: number } | { jump: number };
 
-const WINDOW = 1000;
+const WINDOW = 1_000;
+/** Wanted margin in seconds: as small as lets a steady camera play without a halt. */
 const SMALLEST = 0.03;
-const LARGEST = 0.2;
+const LARGEST = 0.12;
+/** A backlog that is not worth catching up with. */
 const TOO_FAR = 1.2;
 
 export class Pace {
-	/** Wanted trough in seconds. Grows when the picture stalls, shrinks while it does not. */
+	/** Wanted margin in seconds. Grows a little when the picture stalls, shrinks while it does not. */
 	target = SMALLEST;
-	#samples: { at: number; ahead: number }[] = [];
+	#samples: { at: number; margin: number }[] = [];
 	#calm = 0;
 
-	/** A sample of `ahead` (seconds) at `now` (milliseconds, any clock that only grows). */
-	step(now: number, ahead: number): Step {
-		this.#samples.push({ at: now, ahead });
+	/** `quickest` is the rate that nobody notices: sound bears less than pictures. */
+	constructor(readonly quickest = 1.5) {}
+
+	/** A picture arrived at `now` (milliseconds, any clock that only grows) while `margin` seconds were buffered. */
+	step(now: number, margin: number): Step {
+		this.#samples.push({ at: now, margin });
 		this.#samples = this.#samples.filter((sample) => now - sample.at < WINDOW);
 		if (now - this.#calm > 5_000) {
-			this.target = Math.max(SMALLEST, this.target * 0.7);
+			this.target = Math.max(SMALLEST, this.target - 0.02);
 			this.#calm = now;
 		}
-		const trough = Math.min(...this.#samples.map((sample) => sample.ahead));
-		if (trough > TOO_FAR + this.target) {
-			this.#samples = [];
-			return { jump: this.target + 0.05 };
+		const over = Math.min(...this.#samples.map((sample) => sample.margin)) - this.target;
+		if (over > TOO_FAR) {
+			this.reset();
+			return { jump: this.target };
 		}
-		const over = trough - this.target;
-		if (over > 0.02) return { rate: 1 + Math.min(0.25, 0.03 + over) };
-		if (over < -0.04 && ahead > 0) return { rate: 0.96 };
-		return { rate: 1 };
+		if (over > 0.02) return { rate: Math.min(this.quickest, 1.03 + over) };
+		return { rate: over < -0.02 ? 0.97 : 1 };
 	}
 
 	/** The picture stood still for want of data. */
 	stalled(now: number): void {
-		this.target = Math.min(LARGEST, this.target + 0.02);
+		this.target = Math.min(LARGEST, this.target + 0.01);
 		this.#calm = now;
-		this.#samples = [];
 	}
 
-	/** After a jump the old samples say nothing. */
+	/** After a jump the old margins say nothing. */
 	reset(): void {
 		this.#samples = [];
 	}
