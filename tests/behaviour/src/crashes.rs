@@ -1,8 +1,9 @@
 //! What a crash costs: the fragment in flight; after a power cut at most the last second besides.
 
-use crate::house::{self, House, ffmpeg_complaints, installed, migrations};
+use crate::house::{self, House, ffmpeg_complaints, installed};
 use base::Range;
 use cloud::Stream;
+use sea_orm::ConnectionTrait;
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -12,7 +13,6 @@ use std::{
     },
     time::Duration,
 };
-use sea_orm::ConnectionTrait;
 use vault::{Error, Memory, Object, ObjectName, Shelf, Space};
 
 /// A fragment of two seconds in flight, one that waits for the writer, and a group commit.
@@ -60,7 +60,7 @@ async fn a_power_cut_loses_at_most_the_fragment_in_flight_and_the_last_second() 
     let folder = Arc::new(tempfile::tempdir().expect("a folder"));
     let shelf = Memory::new(1 << 30);
     let wire = Arc::new(Wire { shelf: shelf.clone(), cut: AtomicBool::new(false) });
-    let house = House::over(open(&folder).await, folder.clone(), wire.clone(), base::World::system()).await;
+    let house = House::over(house::file_db(&folder).await, folder.clone(), wire.clone(), base::World::system()).await;
     let camera = house.add("Porch", &simulator.urls()[0], false).await;
     let before = house.recorded(camera, Stream::Main, Duration::from_secs(9)).await;
     let survivors = Arc::new(tempfile::tempdir().expect("a folder"));
@@ -75,7 +75,7 @@ async fn a_power_cut_loses_at_most_the_fragment_in_flight_and_the_last_second() 
     // The process died with the power: nothing of it is stopped in order.
     std::mem::forget(house);
 
-    let house = House::over(open(&survivors).await, survivors, Arc::new(shelf), base::World::system()).await;
+    let house = House::over(house::file_db(&survivors).await, survivors, Arc::new(shelf), base::World::system()).await;
     house.recorded(camera, Stream::Main, Duration::from_secs(2)).await;
     let all = Range { start: before.start, end: house.now() };
     let timeline = house.cloud.timeline(&house.caller(), camera, all).await.expect("a timeline");
@@ -92,13 +92,6 @@ async fn a_power_cut_loses_at_most_the_fragment_in_flight_and_the_last_second() 
     }
     house.stop().await;
     simulator.stop().await;
-}
-
-async fn open(folder: &tempfile::TempDir) -> db::Db {
-    let url = format!("sqlite://{}", folder.path().join("nightjar.db").display());
-    let db = db::Db::open(&url).await.expect("the database opens");
-    db.migrate(migrations(), None).await.expect("migrations");
-    db
 }
 
 /// The program, as `make` built it.

@@ -74,3 +74,45 @@ async fn a_camera_that_is_switched_off_stores_nothing_after_two_seconds() {
     house.stop().await;
     simulator.stop().await;
 }
+
+/// The machine's clock, some days ahead.
+struct Ahead(base::SystemClock, Duration);
+
+impl base::Clock for Ahead {
+    fn now(&self) -> base::Time {
+        self.0.now() + self.1
+    }
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn footage_older_than_its_camera_keeps_is_gone_and_so_is_its_key() {
+    policy::prove!(C1_2_7);
+    let simulator = house::scenes(1).await;
+    let folder = std::sync::Arc::new(tempfile::tempdir().expect("a folder"));
+    let house = House::in_folder(house::file_db(&folder).await, folder, base::World::system()).await;
+    let camera = house.add("Porch", &simulator.urls()[0], false).await;
+    let range = house.recorded(camera, Stream::Main, Duration::from_secs(4)).await;
+    house.devices.set_mode(&house.caller(), camera, devices::Mode::Off).await.expect("switched off");
+    house.cloud.reconcile().await.expect("the recorder follows");
+    let (_, folder) = house.stop().await;
+    simulator.stop().await;
+
+    for (days, kept) in [(6, true), (8, false)] {
+        let clock = Ahead(base::SystemClock::new(), Duration::from_secs(days * 86_400));
+        let world = base::World { clock: std::sync::Arc::new(clock), rng: base::World::system().rng };
+        let house = House::in_folder(house::file_db(&folder).await, folder.clone(), world).await;
+        house.cloud.sweep().await.expect("a sweep");
+        let ticket = house.ticket(camera, Action::Play, range).await;
+        let found = house.cloud.recording(ticket, Stream::Main, range).await;
+        assert_eq!(found.is_ok(), kept, "after {days} days of 7");
+        let keys = house.vault.epochs(camera.bytes()).await.expect("the keystore answers");
+        assert_eq!(!keys.is_empty(), kept, "the key after {days} days");
+        let mut objects = 0;
+        house.vault.shelf().list(vault::ObjectName::FIRST, &mut |_| objects += 1).expect("a list");
+        assert_eq!(objects > 0, kept, "the bytes after {days} days");
+        house.stop().await;
+    }
+}

@@ -90,7 +90,19 @@ impl House {
         let config = Config { allow: Arc::new(Allow::new(nets, vec![])), io_threads: 1, disk_max_bytes: 0 };
         let parts = Parts { db: db.clone(), vault: vault.clone(), devices: devices.clone(), world: world.clone() };
         let cloud = Cloud::start(parts, config, shutdown.clone()).await.expect("recording starts");
-        Self { accounts, devices, cloud, vault, db, keystore, household, began: world.clock.now(), world, folder, shutdown }
+        Self {
+            accounts,
+            devices,
+            cloud,
+            vault,
+            db,
+            keystore,
+            household,
+            began: world.clock.now(),
+            world,
+            folder,
+            shutdown,
+        }
     }
 
     /// Whoever owns the machine.
@@ -148,6 +160,14 @@ impl House {
         self.cloud.stop().await;
         (self.db, self.folder)
     }
+}
+
+/// The migrated SQLite database in a folder.
+pub async fn file_db(folder: &tempfile::TempDir) -> Db {
+    let url = format!("sqlite://{}", folder.path().join("nightjar.db").display());
+    let db = Db::open(&url).await.expect("the database opens");
+    db.migrate(migrations(), None).await.expect("the migrations run");
+    db
 }
 
 /// All bytes of a recording.

@@ -67,7 +67,7 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 async fn byte_ranges_after_a_restart_equal_the_whole_download() {
     let simulator = house::scenes(1).await;
     let folder = std::sync::Arc::new(tempfile::tempdir().expect("a folder"));
-    let db = open(&folder).await;
+    let db = house::file_db(&folder).await;
     let house = House::in_folder(db, folder, base::World::system()).await;
     let camera = house.add("Porch", &simulator.urls()[0], false).await;
     let range = house.recorded(camera, Stream::Main, Duration::from_secs(8)).await;
@@ -77,7 +77,7 @@ async fn byte_ranges_after_a_restart_equal_the_whole_download() {
     let (_, folder) = house.stop().await;
     simulator.stop().await;
 
-    let house = House::in_folder(open(&folder).await, folder, base::World::system()).await;
+    let house = House::in_folder(house::file_db(&folder).await, folder, base::World::system()).await;
     let ticket = house.ticket(camera, devices::grant::Action::Download, range).await;
     let recording = house.cloud.recording(ticket, Stream::Main, range).await.expect("still there");
     let (chance, _) = base::World::test(7);
@@ -89,11 +89,4 @@ async fn byte_ranges_after_a_restart_equal_the_whole_download() {
         assert!(part == whole[start as usize..end as usize], "bytes {start}..{end} differ");
     }
     house.stop().await;
-}
-
-async fn open(folder: &tempfile::TempDir) -> db::Db {
-    let url = format!("sqlite://{}", folder.path().join("nightjar.db").display());
-    let db = db::Db::open(&url).await.expect("the database opens");
-    db.migrate(migrations(), None).await.expect("migrations");
-    db
 }
