@@ -77,7 +77,7 @@ pub(crate) async fn gate(
 async fn admit(app: &App, line: &Line, request: &mut Request) -> Result<(), Problem> {
     let caller = match line.access {
         Access::Anyone => return Ok(()),
-        Access::LocalOr(_) if guard::connection(request)?.peer.ip().to_canonical().is_loopback() => return Ok(()),
+        Access::LocalOr(_) if is_local(request)? => return Ok(()),
         Access::Member => auth::caller(app, request.headers()).await?,
         Access::Needs(_) | Access::LocalOr(_) => auth::caller(app, request.headers()).await?,
     };
@@ -91,6 +91,12 @@ async fn admit(app: &App, line: &Line, request: &mut Request) -> Result<(), Prob
     }
     request.extensions_mut().insert(caller);
     Ok(())
+}
+
+/// Whether a program on this machine asks, and no proxy on somebody else's behalf.
+fn is_local(request: &Request) -> Result<bool, Problem> {
+    let forwarded = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| request.headers().contains_key(*name));
+    Ok(!forwarded && guard::connection(request)?.peer.ip().to_canonical().is_loopback())
 }
 
 fn shows_media(response: &Response) -> bool {

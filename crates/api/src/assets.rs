@@ -18,8 +18,9 @@ struct Web;
 
 /// Shown when the program was built before the web app was.
 const ABSENT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Nightjar</title>\
-<h1>Nightjar is running</h1><p>The web app is not part of this build. Build it with <code>make web</code>, then build \
-the program again. The API answers under <code>/api/v1</code>.</p></html>";
+<h1>Nightjar is running</h1><p>The web app is not part of this build. Run <code>npm ci</code> and \
+<code>npm run build</code> in <code>web</code>, then build the program again. The API answers under \
+<code>/api/v1</code>.</p></html>";
 
 /// The page of the app, and the content policy under which it runs.
 static PAGE: LazyLock<(Cow<'static, [u8]>, HeaderValue)> = LazyLock::new(|| {
@@ -83,6 +84,11 @@ fn asset(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
     let mut response = (fixed, [(header::CONTENT_TYPE, content_type(path))], data.into_owned()).into_response();
     if let Some(encoding) = encoding {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    // A worker runs under the policy of its own script, not of the page.
+    if path == "service-worker.js" {
+        let policy = HeaderValue::from_static("default-src 'none'; connect-src 'self'");
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
 }

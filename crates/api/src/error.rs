@@ -106,6 +106,16 @@ impl Problem {
         )
     }
 
+    /// A request for a WebSocket that does not ask to become one (RFC 9110, 15.5.22).
+    pub fn upgrade_required() -> Self {
+        Self::of(
+            "/problems/upgrade",
+            "Upgrade required",
+            StatusCode::UPGRADE_REQUIRED,
+            "this path is a WebSocket (RFC 6455)",
+        )
+    }
+
     /// A body of another media type than JSON.
     fn unsupported_media_type() -> Self {
         Self::of(
@@ -175,7 +185,8 @@ impl From<JsonRejection> for Problem {
 /// What serde says of the shape, without what it quotes of the values: they may be secrets.
 fn shape(rejection: &JsonRejection) -> String {
     let text = std::error::Error::source(rejection).map_or_else(|| rejection.to_string(), ToString::to_string);
-    match text.split_once("invalid type: ").or_else(|| text.split_once("invalid value: ")) {
+    let quoting = ["invalid type: ", "invalid value: ", "unknown variant "];
+    match quoting.iter().find_map(|quoting| text.split_once(quoting)) {
         Some((field, rest)) => {
             let expected = rest.rsplit_once("expected ").map_or("", |(_, expected)| expected);
             format!("the body does not fit: {field}expected {expected}")

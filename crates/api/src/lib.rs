@@ -22,7 +22,7 @@ pub use router::{openapi, router};
 pub use routes::cameras::shown as cameras;
 
 use access::{Access::*, media, open};
-use accounts::{AccountId, Accounts, Scope::*};
+use accounts::{AccountId, Accounts, HouseholdId, Scope::*};
 use base::{Result, Secret, World};
 use cloud::Cloud;
 use devices::Devices;
@@ -31,6 +31,8 @@ use std::sync::Arc;
 /// What the handlers work with: the contexts, and what the composition root decides.
 pub struct App {
     pub world: World,
+    /// Whose installation this is.
+    pub household: HouseholdId,
     pub accounts: Accounts,
     pub devices: Devices,
     pub cloud: Cloud,

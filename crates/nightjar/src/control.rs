@@ -123,14 +123,10 @@ fn refused(bad: &[BadEntry]) -> Error {
     let line = |bad: &BadEntry| {
         let name = bad.name.as_ref().map_or_else(String::new, |name| format!(" ({})", name.open()));
         let place = if bad.entry == 0 { "the file".into() } else { format!("camera {}{name}", bad.entry) };
-        format!("  {place}: {}{}", field(&bad.error), bad.error.message())
+        format!("  {place}: {}", crate::log::chain(&bad.error))
     };
     let lines: Vec<_> = bad.iter().map(line).collect();
     Error::invalid(format!("no camera was added\n{}", lines.join("\n")))
-}
-
-fn field(error: &Error) -> String {
-    error.at_field().map_or_else(String::new, |field| format!("{field}: "))
 }
 
 /// The cameras as the API shows them.
@@ -151,10 +147,7 @@ impl From<Result<Value>> for Reply {
     fn from(result: Result<Value>) -> Self {
         match result {
             Ok(value) => Self::Done(value),
-            Err(error) => Self::Failed {
-                usage: error.kind() == Kind::Invalid,
-                message: format!("{}{}", field(&error), crate::log::chain(&error)),
-            },
+            Err(error) => Self::Failed { usage: error.kind() == Kind::Invalid, message: crate::log::chain(&error) },
         }
     }
 }

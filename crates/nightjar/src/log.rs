@@ -17,9 +17,10 @@ pub fn start() {
     }
 }
 
-/// The error and its causes on one line, for the person at the terminal.
+/// The error, the field at fault and its causes on one line, for the person at the terminal.
 pub fn chain(error: &Error) -> String {
-    let mut text = error.message().to_owned();
+    let mut text = error.at_field().map_or_else(String::new, |field| format!("{field}: "));
+    text.push_str(error.message());
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
         text.push_str(": ");

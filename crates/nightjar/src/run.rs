@@ -255,9 +255,10 @@ async fn app(system: &Arc<System>, mode: Mode, measurements: PrometheusHandle) -
         Mode::Server => None,
         Mode::Demo => Some(system.accounts.ensure_demo_owner(system.household, "Ada").await?),
     };
-    let (saved, copied) = (system.clone(), system.clone());
+    let (saved, copied, measured) = (system.clone(), system.clone(), system.clone());
     Ok(api::App {
         world: system.world.clone(),
+        household: system.household,
         accounts: system.accounts.clone(),
         devices: system.devices.clone(),
         cloud: system.cloud.clone(),
@@ -275,6 +276,7 @@ async fn app(system: &Arc<System>, mode: Mode, measurements: PrometheusHandle) -
             }),
         },
         metrics: Arc::new(move || {
+            measure(&measured.cloud);
             measurements.run_upkeep();
             measurements.render()
         }),
@@ -284,6 +286,21 @@ async fn app(system: &Arc<System>, mode: Mode, measurements: PrometheusHandle) -
 fn measurements() -> Result<PrometheusHandle> {
     let failed = |error| Error::internal("measurements cannot be taken").because(error);
     PrometheusBuilder::new().install_recorder().map_err(failed)
+}
+
+/// Notes how every stream is doing. Cameras are named by id alone.
+fn measure(cloud: &Cloud) {
+    for (camera, status) in cloud.gauges() {
+        let labels = [("camera", camera.to_string()), ("stream", status.stream.as_str().to_owned())];
+        let recording = status.condition == cloud::Condition::Recording;
+        metrics::gauge!("nightjar_stream_recording", &labels).set(f64::from(u8::from(recording)));
+        metrics::counter!("nightjar_stream_bytes_total", &labels).absolute(status.bytes);
+        metrics::counter!("nightjar_stream_lost_packets_total", &labels).absolute(status.lost);
+        metrics::counter!("nightjar_stream_reconnects_total", &labels).absolute(status.reconnects.into());
+        metrics::gauge!("nightjar_stream_viewers", &labels).set(status.viewers as f64);
+        let last = status.last_frame.map_or(0.0, |last| last.micros() as f64 / 1e6);
+        metrics::gauge!("nightjar_stream_last_frame_seconds", &labels).set(last);
+    }
 }
 
 /// What is done beside: the view log is written out, and what is past its time is deleted.

@@ -4,7 +4,12 @@
 
 #![cfg(test)]
 
+mod access;
+mod codecs;
 mod crashes;
+mod faults;
 mod forgetting;
 mod house;
 mod recording;
+mod served;
+mod watching;

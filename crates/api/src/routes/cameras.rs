@@ -249,6 +249,7 @@ pub async fn add(
     Who(caller): Who,
     Json(body): Json<NewCamera>,
 ) -> Result<(StatusCode, axum::Json<Camera>)> {
+    caller.require(Scope::CamerasRead)?; // the answer shows the camera
     let camera = app.devices.add(&caller, body.settings(&app)).await?;
     Ok((StatusCode::CREATED, axum::Json(Camera::of(&app.cloud, &caller, camera).await?)))
 }
@@ -316,6 +317,7 @@ pub async fn edit(
     Path(id): Path<Uuid>,
     Json(body): Json<CameraChange>,
 ) -> Result<axum::Json<Camera>> {
+    caller.require(Scope::CamerasRead)?; // the answer shows the camera
     let camera = app.devices.edit(&caller, CameraId::from(id), body.into()).await?;
     Ok(axum::Json(Camera::of(&app.cloud, &caller, camera).await?))
 }

@@ -1,11 +1,18 @@
 //! Live pictures and sound over a WebSocket: text messages say what is, binary ones are fragmented MP4.
 
-use crate::{App, auth::Who, error::Result, extract::Query, media::Ticket, routes::playback::Which};
+use crate::{
+    App,
+    auth::Who,
+    error::{Problem, Result},
+    extract::Query,
+    media::Ticket,
+    routes::playback::Which,
+};
 use accounts::Caller;
 use axum::{
     extract::{
         State, WebSocketUpgrade,
-        ws::{Message, WebSocket},
+        ws::{Message, WebSocket, rejection::WebSocketUpgradeRejection},
     },
     response::Response,
 };
@@ -52,8 +59,9 @@ pub async fn watch(
     Who(caller): Who,
     Ticket(ticket): Ticket,
     Query(which): Query<Which>,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response> {
+    let upgrade = upgrade.map_err(|_| Problem::upgrade_required())?;
     let view = View { app: app.clone(), caller, camera: ticket.camera(), seen: app.world.clock.now() };
     let viewer = app.cloud.live(ticket, which.stream()?, which.audio())?;
     Ok(upgrade.max_message_size(LONGEST_MESSAGE).on_upgrade(move |socket| view.show(viewer, socket)))

@@ -1,6 +1,7 @@
 //! Room for footage, and the recovery copy of the key that opens it.
 
 use crate::{App, auth::Who, error::Result, extract::Json};
+use accounts::Via;
 use axum::{extract::State, response::IntoResponse};
 use base::{Error, Secret, Time};
 use http::header;
@@ -100,7 +101,15 @@ pub struct Passphrase {
 
 /// A recovery copy of the root key, wrapped by a passphrase. `nightjar key import` takes it back.
 #[utoipa::path(post, path = "/api/v1/key/export", tag = "storage", request_body = Passphrase, responses((status = 200, description = "The copy", content_type = "application/octet-stream")))]
-pub async fn export_key(State(app): State<Arc<App>>, Json(body): Json<Passphrase>) -> Result<impl IntoResponse> {
+pub async fn export_key(
+    State(app): State<Arc<App>>,
+    Who(caller): Who,
+    Json(body): Json<Passphrase>,
+) -> Result<impl IntoResponse> {
+    let owner_in_person = caller.household() == app.household && matches!(caller.via(), Via::Session(_));
+    if !owner_in_person {
+        return Err(Error::denied("only the owner of this installation, signed in, can take the root key").into());
+    }
     let passphrase = Secret::new(body.passphrase);
     let copied = tokio::task::spawn_blocking(move || (app.root_key.copy)(&passphrase)).await;
     let copy = copied.map_err(|error| Error::internal("the copy could not be made").because(error))??;
