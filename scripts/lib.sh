@@ -63,13 +63,14 @@ need node "install Node 20"
 
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 
-# One target folder for each lock file and compiler, shared by all checkouts; the two used last stay.
+# One target folder for each lock file and compiler, shared by all checkouts. The three used last stay, and any that was
+# used in the last three hours: a build may be going on in it.
 target_name=$({ cat Cargo.lock; rustc -V; } | sha256sum | cut -c1-16)
 export CARGO_TARGET_DIR=$cache/target/$target_name
 mkdir -p "$CARGO_TARGET_DIR"
 touch "$CARGO_TARGET_DIR"
-find "$cache/target" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %p\n' | sort -rn | tail -n +3 | cut -d' ' -f2- |
-  xargs -r rm -rf
+find "$cache/target" -mindepth 1 -maxdepth 1 -type d -mmin +180 -printf '%T@ %p\n' | sort -rn | tail -n +4 |
+  cut -d' ' -f2- | xargs -r rm -rf
 
 # Node modules are kept by the hash of their lock file, and hard-linked into the checkout.
 node_modules() {
