@@ -31,6 +31,8 @@ const AFTER = 180_000;
 /** What is kept behind the picture, and loaded ahead of it at rate 1. */
 const KEEP = 30_000;
 const AHEAD = 10_000;
+/** An element that wants its next picture stands up to the length of one before the end. */
+const END = 400;
 /** Time base of the video element: instants are placed relative to a day before the first wanted one. */
 const DAY = 86_400_000;
 const REACH = 400 * DAY;
@@ -44,7 +46,8 @@ export class Playback {
 	#object: string;
 	#origin = 0;
 	#segments: Segment[] = [];
-	#loaded = new Map<number, { segment: Segment; frames: number[] }>();
+	/** What is in the buffer, by address: the times of a segment differ by rounding between playlists. */
+	#loaded = new Map<string, { segment: Segment; frames: number[] }>();
 	#inits = new Map<string, { bytes: Uint8Array; tracks: Track[] }>();
 	#init = '';
 	#offset = Number.NaN;
@@ -186,7 +189,7 @@ export class Playback {
 				await this.#extend(at, ahead, signal);
 				if (signal.aborted) break;
 				this.#crossGap(at);
-				const next = nextToLoad(this.#segments, at, ahead, (segment) => this.#loaded.has(segment.start));
+				const next = nextToLoad(this.#segments, at, ahead, (segment) => this.#loaded.has(segment.url));
 				if (!next) break;
 				await this.#load(next, signal);
 				if (!signal.aborted) await this.#forget(at, ahead);
@@ -206,16 +209,24 @@ export class Playback {
 		await this.#look(Math.max(end - 1_000, at - BEFORE), end + AFTER, signal);
 	}
 
+	/** Jumps where nothing is recorded at `at`; says so at the end of all that is recorded. */
 	#crossGap(at: number): void {
-		const target = afterGap(this.#segments, at + 50);
-		if (target === undefined) {
-			const last = this.#segments.at(-1);
-			if (last && at >= last.end - 300 && this.#wanted === undefined) this.#events.edge(at);
+		const last = this.#segments.at(-1);
+		if (!last || this.#wanted !== undefined) return;
+		if (at > last.end - END && this.#starved && this.#loaded.has(last.url)) {
+			this.#events.edge(at);
 			return;
 		}
-		if (target - at <= SEAM || this.#wanted !== undefined) return;
+		const target = afterGap(this.#segments, at + 50);
+		if (target === undefined || target - at <= SEAM) return;
 		this.#events.gap(at, target);
 		this.#goTo(target);
+	}
+
+	/** Playing, but without a picture to show next. */
+	get #starved(): boolean {
+		const video = this.#video;
+		return this.#wanted === undefined && !video.paused && video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
 	}
 
 	async #load(segment: Segment, signal: AbortSignal): Promise<void> {
@@ -230,7 +241,7 @@ export class Playback {
 
 	#isLoadedBefore(segment: Segment): boolean {
 		const previous = this.#segments[this.#segments.indexOf(segment) - 1];
-		return previous !== undefined && !segment.breaks && this.#loaded.has(previous.start);
+		return previous !== undefined && !segment.breaks && this.#loaded.has(previous.url);
 	}
 
 	/** A segment that starts within a group of pictures needs the ones before it, back to a key frame. */
@@ -270,7 +281,7 @@ export class Playback {
 
 	async #insert(segment: Segment, init: { bytes: Uint8Array; tracks: Track[] }, bytes: Uint8Array): Promise<void> {
 		const facts = fragment(bytes, init.tracks);
-		if (this.#closed || !facts || this.#loaded.has(segment.start)) return;
+		if (this.#closed || !facts || this.#loaded.has(segment.url)) return;
 		const buffer = await this.#describe(segment.init, init.bytes);
 		// The playlist rounds times; while segments follow each other the offset of the first one holds.
 		const offset = (segment.start - this.#origin) / 1000 - (facts.frames[0] ?? facts.start);
@@ -280,7 +291,7 @@ export class Playback {
 		}
 		await this.#feed(buffer, bytes);
 		const shift = this.#offset * 1000 + this.#origin;
-		this.#loaded.set(segment.start, { segment, frames: facts.frames.map((frame) => frame * 1000 + shift) });
+		this.#loaded.set(segment.url, { segment, frames: facts.frames.map((frame) => frame * 1000 + shift) });
 	}
 
 	/** Tells the buffer what the segments that follow look like. */
@@ -324,8 +335,8 @@ export class Playback {
 		for (const span of surplus(spans, at, KEEP, ahead)) {
 			if (this.#closed) return;
 			buffer.remove((span.start - this.#origin) / 1000, (span.end - this.#origin) / 1000);
-			for (const [start, entry] of this.#loaded) {
-				if (entry.segment.end > span.start && start < span.end) this.#loaded.delete(start);
+			for (const [url, { segment }] of this.#loaded) {
+				if (segment.end > span.start && segment.start < span.end) this.#loaded.delete(url);
 			}
 			await idle(buffer);
 		}
@@ -333,8 +344,7 @@ export class Playback {
 
 	#tick = (): void => {
 		const video = this.#video;
-		const starved = this.#wanted === undefined && !video.paused && video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
-		const on = starved ? overHole(video.buffered, video.currentTime) : undefined;
+		const on = this.#starved ? overHole(video.buffered, video.currentTime) : undefined;
 		if (on !== undefined) video.currentTime = on;
 		void this.#pump();
 	};

@@ -102,9 +102,10 @@ export class Watch {
 		else this.mark = { from: from !== undefined && from < at ? from : undefined, to: at };
 	}
 
-	/** The picture of `at` is shown. */
+	/** The picture of `at` is shown. Playing that is faster than time comes up with the present. */
 	show(at: number): void {
 		this.shown = at;
+		if (this.rate > 1 && at > Date.now() - NEARLY_LIVE && at > this.target.at) this.goLive();
 	}
 
 	crossGap(from: number, to: number): void {
