@@ -30,19 +30,20 @@ pub struct Connection {
 pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let mut response = match check(&app.http, &request) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     };
     protect(&app.http, response.headers_mut());
     response
 }
 
-fn check(http: &Http, request: &Request) -> Result<(), Response> {
-    let connection = connection(request).map_err(IntoResponse::into_response)?;
+fn check(http: &Http, request: &Request) -> Result<(), Box<Response>> {
+    let refuse = |problem: Problem| Box::new(problem.into_response());
+    let connection = connection(request).map_err(refuse)?;
     let host = host(request)
         .filter(|host| http.answers_to(host.host(), connection.local.ip()))
-        .ok_or_else(|| Problem::misdirected().into_response())?;
-    enforce!(C6_4, connection.encrypted || !http.encrypted, towards_encryption(&host, request));
-    same_origin(&host, request).map_err(|error| Problem::from(error).into_response())
+        .ok_or_else(|| refuse(Problem::misdirected()))?;
+    enforce!(C6_4, connection.encrypted || !http.encrypted, Box::new(towards_encryption(&host, request)));
+    same_origin(&host, request).map_err(|error| refuse(error.into()))
 }
 
 /// The connection of a request.

@@ -203,6 +203,24 @@ fn get(port: u16, path: &str, token: &str) -> String {
 }
 
 #[test]
+fn with_tls_on_plain_http_is_told_where_to_go_and_gets_no_data() {
+    policy::prove!(C6_4);
+    let folder = folder();
+    let port = free_port();
+    let mut command = nightjar(folder.path());
+    command.args(["serve", "--data", "data"]).env("NIGHTJAR__SERVER__LISTEN", format!("127.0.0.1:{port}"));
+    command.env("NIGHTJAR__SERVER__TLS", "self-signed");
+    let _server = Server::spawn(command, folder.path());
+    let token = run(folder.path(), "token create --data data --scope cameras:read", "").1;
+    let refused = get(port, "/api/v1/cameras", token.trim());
+    assert!(refused.starts_with("HTTP/1.1 403") && !refused.contains("items"), "{refused}");
+    let page = get(port, "/storage", "");
+    assert!(page.starts_with("HTTP/1.1 308") && page.contains("location: https://localhost/storage\r\n"), "{page}");
+    let key = folder.path().join("data/tls/key.pem");
+    assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
 fn systemd_is_told_when_the_server_is_ready_alive_and_stopping() {
     let folder = folder();
     let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();

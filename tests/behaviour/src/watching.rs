@@ -8,7 +8,7 @@ use accounts::Scope;
 use base::{Range, Time};
 use cloud::Stream;
 use devices::CameraId;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use http::Method;
 use serde_json::Value;
 use simulator::Simulator;
