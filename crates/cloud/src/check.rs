@@ -137,7 +137,7 @@ impl Check<'_> {
             if self.index.has(crate::index::FileId::from_bytes(object.bytes())).await? {
                 continue;
             }
-            let header = self.vault.scan(object).await?.fragments.first().map(|(_, header)| header.clone());
+            let header = self.vault.scan(object).await?.fragments.first().map(|(_, header)| *header);
             if self.repair {
                 adopt::take_in(self.index, self.vault, &self.cameras, object, self.world).await?;
             }
