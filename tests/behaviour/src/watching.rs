@@ -14,6 +14,7 @@ use serde_json::Value;
 use simulator::Simulator;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::{self, Message, client::IntoClientRequest};
+use tower::ServiceExt;
 
 /// A served household whose camera has footage.
 struct Watching {
@@ -169,6 +170,27 @@ async fn a_live_view_ends_soon_after_the_right_to_it() {
         false
     });
     assert!(ended.await.expect("it ends in time"), "and says so");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_told_as_they_happen_and_end_with_the_session() {
+    let served = Served::new(House::in_memory().await);
+    let house = &served.house;
+    let owner = house.accounts.ensure_demo_owner(house.household, "Ada").await.unwrap();
+    let session = served.session(owner).await;
+    let asked = request(Method::GET, "/api/v1/changes", &session, None);
+    let mut events = served.router.clone().oneshot(asked).await.unwrap().into_body().into_data_stream();
+    let mut next = async || {
+        let event = tokio::time::timeout(Duration::from_secs(15), events.next()).await.expect("an event in time");
+        event.map(|event| String::from_utf8(event.unwrap().to_vec()).unwrap())
+    };
+    let first = next().await.unwrap();
+    assert!(first.starts_with("event: cameras\ndata: {\"items\":[],"), "{first}");
+    let added = devices::Settings::new("Porch", "rtsp://10.0.0.1/", devices::Mode::Off);
+    house.devices.add(&house.caller(), added).await.unwrap();
+    assert!(next().await.unwrap().contains("\"name\":\"Porch\""));
+    assert_eq!(served.ask(Method::DELETE, "/api/v1/session", &session, None).await.status, 204);
+    assert_eq!(next().await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,7 +23,7 @@ use uuid::Uuid;
 pub struct Camera {
     id: Uuid,
     name: String,
-    state: State_,
+    state: CameraState,
     /// Why it does not record, while it should: `offline`, `refused`, `unauthorized`, `no_such_path`,
     /// `unsupported_codec`, `disk_full`…
     cause: Option<&'static str>,
@@ -65,8 +65,7 @@ pub struct Address {
 /// Whether a camera records.
 #[derive(Serialize, ToSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = CameraState)]
-pub enum State_ {
+pub enum CameraState {
     Recording,
     Connecting,
     Offline,
@@ -156,12 +155,12 @@ impl Camera {
     }
 }
 
-fn state(word: &str) -> State_ {
+fn state(word: &str) -> CameraState {
     match word {
-        "recording" => State_::Recording,
-        "connecting" => State_::Connecting,
-        "offline" => State_::Offline,
-        _ => State_::Off,
+        "recording" => CameraState::Recording,
+        "connecting" => CameraState::Connecting,
+        "offline" => CameraState::Offline,
+        _ => CameraState::Off,
     }
 }
 

@@ -392,8 +392,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The cameras as server-sent events: an event `cameras` with the answer of `GET /api/v1/cameras` at once and whenever it has
-         *     changed. It ends when the right to it ends.
+         * The cameras as server-sent events: an event `cameras` with the answer of `GET /api/v1/cameras` at once, when a camera or
+         *     its state changes, and every ten seconds. It ends when the right to it ends.
          * @description Needs the scope `cameras:read`.
          */
         get: operations["get_changes"];
