@@ -66,6 +66,10 @@ fn main() -> ExitCode {
         nightjar: env::var_os("NIGHTJAR_BIN").map_or_else(|| "target/release/nightjar".into(), PathBuf::from),
         folder: env::var_os("BENCH_DIR").map_or_else(|| "target/bench".into(), PathBuf::from),
     };
+    if let Err(error) = std::fs::create_dir_all(&place.folder) {
+        eprintln!("{} cannot be used: {error}", place.folder.display());
+        return ExitCode::FAILURE;
+    }
     println!("{}", machine());
     let mut failed = false;
     for (name, part) in PARTS {

@@ -39,8 +39,11 @@ const COMMIT_EVERY: Duration = Duration::from_secs(1);
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// Recording stops while the shelf has less room than this, so that the database on the same disk can still write.
 const RESERVE: u64 = 64 * 1024 * 1024;
-/// Buffers kept for reuse beyond those in use.
-const SPARE_BUFFERS: usize = 64;
+/// What a buffer holds before it must grow: two seconds at 2 Mbit/s, and some. Pages that are never touched cost nothing.
+const BUFFER: usize = 768 * 1024;
+/// One buffer is kept for reuse for so many in use, and a few at least.
+const IN_USE_PER_SPARE: usize = 16;
+const LEAST_SPARE: usize = 2;
 
 /// What all fragments of a file share.
 pub(crate) struct FileHead {
@@ -78,9 +81,15 @@ pub(crate) struct Queue(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     jobs: Mutex<Vec<Job>>,
-    buffers: Mutex<Vec<Vec<u8>>>,
+    buffers: Mutex<Buffers>,
     full: AtomicBool,
     stopping: AtomicBool,
+}
+
+#[derive(Default)]
+struct Buffers {
+    spare: Vec<Vec<u8>>,
+    in_use: usize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -94,13 +103,16 @@ impl Queue {
 
     /// An empty buffer, used before if possible: its pages are mapped already.
     pub fn buffer(&self) -> Vec<u8> {
-        lock(&self.0.buffers).pop().unwrap_or_default()
+        let mut buffers = lock(&self.0.buffers);
+        buffers.in_use += 1;
+        buffers.spare.pop().unwrap_or_else(|| Vec::with_capacity(BUFFER))
     }
 
     fn give_back(&self, buffer: Vec<u8>) {
         let mut buffers = lock(&self.0.buffers);
-        if buffers.len() < SPARE_BUFFERS {
-            buffers.push(buffer);
+        buffers.in_use = buffers.in_use.saturating_sub(1);
+        if buffers.spare.len() < LEAST_SPARE.max(buffers.in_use / IN_USE_PER_SPARE) {
+            buffers.spare.push(buffer);
         }
     }
 
