@@ -67,6 +67,10 @@ hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 # used in the last three hours: a build may be going on in it.
 target_name=$({ cat Cargo.lock; rustc -V; } | sha256sum | cut -c1-16)
 export CARGO_TARGET_DIR=$cache/target/$target_name
+if [ ! -d "$CARGO_TARGET_DIR" ]; then # begin from the last one: most dependencies stay the same
+  last=$(ls -td "$cache"/target/*/ 2>/dev/null | head -n 1)
+  [ -z "$last" ] || cp -al "$last" "$CARGO_TARGET_DIR"
+fi
 mkdir -p "$CARGO_TARGET_DIR"
 touch "$CARGO_TARGET_DIR"
 find "$cache/target" -mindepth 1 -maxdepth 1 -type d -mmin +180 -printf '%T@ %p\n' | sort -rn | tail -n +4 |
