@@ -7,7 +7,7 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sqlx::{
         self,
-        sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
 use std::{
@@ -130,12 +130,18 @@ impl Db {
 
     /// Makes what was deleted unreadable in the files: on SQLite the write-ahead log is emptied (the pages themselves
     /// are overwritten at once, see [`Db::open_keystore`]). On PostgreSQL old row versions go with a vacuum.
+    /// Unavailable if readers kept the log in use all the while; then it is worth another try.
     pub async fn scrub(&self) -> Result<()> {
-        let sql = match self.backend() {
-            DbBackend::Sqlite => "PRAGMA wal_checkpoint(TRUNCATE)",
-            _ => "VACUUM",
-        };
-        self.connection.execute_unprepared(sql).await.map(drop).map_err(error)
+        if self.backend() == DbBackend::Postgres {
+            return self.connection.execute_unprepared("VACUUM").await.map(drop).map_err(error);
+        }
+        // A connection that has not read yet would open the log within the checkpoint, and wait for itself.
+        let sql = "SELECT count(*) FROM sqlite_master; PRAGMA wal_checkpoint(TRUNCATE)";
+        let rows = self.connection.query_all_raw(self.statement(sql, [])).await.map_err(error)?;
+        match rows.last().map(|row| row.try_get_by_index::<i32>(0)).transpose().map_err(error)? {
+            Some(0) => Ok(()),
+            _ => Err(Error::unavailable("the database log is in use and still holds what was deleted")),
+        }
     }
 
     /// Closes all connections once their statements are done. SQLite then folds its log into the file.
@@ -144,6 +150,7 @@ impl Db {
     }
 }
 
+/// Only what a new connection can set while another writes: `auto_vacuum` would wait for the write lock.
 fn tuned(options: SqliteConnectOptions, care: Care) -> SqliteConnectOptions {
     let (synchronous, secure_delete) = match care {
         Care::Normal => (SqliteSynchronous::Normal, "OFF"),
@@ -152,7 +159,6 @@ fn tuned(options: SqliteConnectOptions, care: Care) -> SqliteConnectOptions {
     sqlx::ConnectOptions::disable_statement_logging(options)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("secure_delete", secure_delete)
@@ -232,7 +238,10 @@ mod tests {
         db.conn().execute_unprepared("CREATE TABLE t (a INTEGER)").await.unwrap();
         let writer = db.begin().await.unwrap();
         writer.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
-        assert_eq!(count(&db).await, 0, "uncommitted rows are not seen");
+        let readers: Vec<_> = (0..4).map(|_| tokio::spawn(reader(db.clone()))).collect();
+        for reader in readers {
+            assert_eq!(reader.await.unwrap(), 0, "uncommitted rows are not seen, and new connections open");
+        }
         let second = tokio::spawn({
             let db = db.clone();
             async move {
@@ -245,6 +254,10 @@ mod tests {
         writer.commit().await.unwrap();
         second.await.unwrap();
         assert_eq!(count(&db).await, 2);
+    }
+
+    async fn reader(db: Db) -> i64 {
+        count(&db).await
     }
 
     async fn count(db: &Db) -> i64 {
@@ -268,6 +281,20 @@ mod tests {
         db.conn().execute_unprepared("DELETE FROM t").await.unwrap();
         db.scrub().await.unwrap();
         assert!(!holds(dir.path(), b"canary-7f3a"));
+    }
+
+    #[tokio::test]
+    async fn emptying_the_log_never_waits_for_its_own_connection() {
+        for _ in 0..40 {
+            let dir = tempfile::tempdir().unwrap();
+            let db = Db::open_keystore(&format!("sqlite://{}/keys.db", dir.path().display())).await.unwrap();
+            let pool = db.conn().get_sqlite_connection_pool();
+            // Connections that have never read, behind the one that wrote.
+            let fresh = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+            db.conn().execute_unprepared("CREATE TABLE t (a TEXT)").await.unwrap();
+            drop(fresh);
+            tokio::time::timeout(BUSY_TIMEOUT / 2, db.scrub()).await.expect("no wait").unwrap();
+        }
     }
 
     fn holds(dir: &Path, needle: &[u8]) -> bool {
