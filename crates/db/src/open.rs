@@ -285,15 +285,20 @@ mod tests {
 
     #[tokio::test]
     async fn emptying_the_log_never_waits_for_its_own_connection() {
-        for _ in 0..40 {
-            let dir = tempfile::tempdir().unwrap();
-            let db = Db::open_keystore(&format!("sqlite://{}/keys.db", dir.path().display())).await.unwrap();
-            let pool = db.conn().get_sqlite_connection_pool();
-            // Connections that have never read, behind the one that wrote.
-            let fresh = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
-            db.conn().execute_unprepared("CREATE TABLE t (a TEXT)").await.unwrap();
-            drop(fresh);
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open_keystore(&format!("sqlite://{}/keys.db", dir.path().display())).await.unwrap();
+        let pool = db.conn().get_sqlite_connection_pool();
+        // Connections that looked at the empty file, while another wrote its first page.
+        let mut fresh = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+        for connection in &mut fresh {
+            sqlx::query("PRAGMA secure_delete").fetch_one(&mut **connection).await.unwrap();
+        }
+        db.conn().execute_unprepared("CREATE TABLE t (a TEXT)").await.unwrap();
+        let _writer = pool.acquire().await.unwrap();
+        drop(fresh);
+        for _ in 0..3 {
             tokio::time::timeout(BUSY_TIMEOUT / 2, db.scrub()).await.expect("no wait").unwrap();
+            db.conn().execute_unprepared("INSERT INTO t VALUES ('x')").await.unwrap();
         }
     }
 
