@@ -50,11 +50,10 @@ pub struct Place {
 
 type Part = (&'static str, fn(&Place) -> Result<Vec<Figure>>);
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 6] = [
     ("vault", micro::run),
     ("recorder-32", recorder::thirty_two),
     ("recorder-128", recorder::hundred_and_twenty_eight),
-    ("ffmpeg-16", recorder::ffmpeg),
     ("recorder-1000", recorder::thousand),
     ("index", index::run),
     ("live", live::run),

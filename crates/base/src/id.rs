@@ -11,6 +11,7 @@ macro_rules! id {
         #[serde(crate = "base::__serde", transparent)]
         pub struct $name($crate::uuid::Uuid);
 
+        #[allow(dead_code, reason = "not every kind of id needs every conversion")]
         impl $name {
             /// A new id, ordered by the time of `world`.
             pub fn generate(world: &$crate::World) -> Self {

@@ -175,7 +175,8 @@ impl StreamSink {
             }
             None => {
                 let mut builder = Builder::new(description.params.clone(), buffer);
-                builder.video().append(&mut self.scratch[0]);
+                // A key frame's bytes: the room for them is not kept.
+                builder.video().append(&mut std::mem::take(&mut self.scratch[0]));
                 builder
             }
         };
