@@ -135,7 +135,7 @@ impl Db {
         if self.backend() == DbBackend::Postgres {
             return self.connection.execute_unprepared("VACUUM").await.map(drop).map_err(error);
         }
-        // A connection that has not read yet would open the log within the checkpoint, and wait for itself.
+        // A connection that last saw an empty file opens the log within the checkpoint, and would wait for itself.
         let sql = "SELECT count(*) FROM sqlite_master; PRAGMA wal_checkpoint(TRUNCATE)";
         let rows = self.connection.query_all_raw(self.statement(sql, [])).await.map_err(error)?;
         match rows.last().map(|row| row.try_get_by_index::<i32>(0)).transpose().map_err(error)? {
