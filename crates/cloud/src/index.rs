@@ -6,8 +6,15 @@
 //! The statements are written by hand because this is the hot path: a playlist of a day reads 1,440 rows by one range
 //! of one index, a timeline reads only runs and gaps.
 
-use crate::{STREAMS, Stream, gap::Cause, number, params::Description, stream_of, table::Table};
-use base::{Range, Result, Time, World};
+use crate::{
+    STREAMS, Stream,
+    gap::Cause,
+    number,
+    params::Description,
+    stream_of,
+    table::{Entry, Table},
+};
+use base::{Error, Range, Result, Time, World};
 use db::Db;
 use devices::CameraId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
@@ -137,6 +144,7 @@ impl Index {
         if saves.is_empty() {
             return Ok(());
         }
+        saves.iter().try_for_each(|save| truthful(&save.file))?;
         let tx = self.db.begin().await?;
         for save in saves {
             self.save_one(&tx, save).await.map_err(db::error)?;
@@ -328,6 +336,7 @@ impl Index {
     /// Replaces `old` by `new` in one transaction: what re-sealing and cutting need. The runs are made anew from the
     /// files that they hold, so a cut in the middle must give its second half another run.
     pub async fn replace(&self, old: &[File], new: &[File]) -> Result<()> {
+        new.iter().try_for_each(truthful)?;
         let tx = self.db.begin().await?;
         for file in new {
             self.save_one(&tx, &Save { file: file.clone(), grown: 0 }).await.map_err(db::error)?;
@@ -565,9 +574,131 @@ impl Index {
     }
 }
 
+/// What is told of a recording, its length and its size, is what its fragments say.
+fn truthful(file: &File) -> Result<()> {
+    let end = file.table.entries.iter().map(Entry::end).max().unwrap_or(file.range.start);
+    let honest = file.bytes == file.table.sealed_bytes() && file.range.end == end;
+    policy::enforce!(C9_1_3, honest, Error::internal("a recording's row contradicts its fragments"));
+    Ok(())
+}
+
 /// A file to save, and by how many sealed bytes it grew since it was saved last.
 #[derive(Clone, Debug)]
 pub struct Save {
     pub file: File,
     pub grown: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    fn at(seconds: i64) -> Time {
+        Time::from_micros(1_772_366_400 * SECOND + seconds * SECOND)
+    }
+
+    /// A closed file of two-second fragments.
+    fn file(world: &World, camera: CameraId, run: RunId, start: i64, fragments: i64) -> File {
+        let entry = |n: i64| Entry { time: at(start + 2 * n), duration: 2_000_000, len: 300_000, key: true };
+        let table = Table { init_len: 700, entries: (0..fragments).map(entry).collect() };
+        File {
+            id: FileId::generate(world),
+            camera,
+            stream: Stream::Main,
+            run,
+            params: ParamsId::generate(world),
+            epoch: world.random(),
+            range: Range { start: at(start), end: at(start + 2 * fragments) },
+            origin: at(start),
+            bytes: table.sealed_bytes(),
+            closed: true,
+            table,
+        }
+    }
+
+    fn saved(file: &File) -> Save {
+        Save { file: file.clone(), grown: file.bytes }
+    }
+
+    #[tokio::test]
+    async fn a_row_that_contradicts_its_fragments_is_refused() {
+        policy::prove!(C9_1_3);
+        db::testing::each(crate::migrations, |db| async move {
+            let (world, _) = World::test(1);
+            let index = Index::new(db, world.clone());
+            let honest = file(&world, CameraId::generate(&world), RunId::generate(&world), 0, 5);
+            index.save(&[saved(&honest)]).await.unwrap();
+            let found = index.files(honest.camera, Stream::Main, honest.range).await.unwrap();
+            assert_eq!(
+                (found[0].bytes, found[0].range, found[0].table.clone()),
+                (honest.bytes, honest.range, honest.table.clone())
+            );
+            let smaller = File { bytes: honest.bytes - 1, ..honest.clone() };
+            assert!(index.save(&[saved(&smaller)]).await.is_err());
+            let mut longer = honest.clone();
+            longer.range.end = at(60);
+            assert!(index.replace(&[honest], &[longer]).await.is_err());
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_run_is_the_sum_of_its_files_whatever_is_forgotten() {
+        db::testing::each(crate::migrations, |db| async move {
+            let (world, clock) = World::test(2);
+            let index = Index::new(db, world.clone());
+            let (camera, run) = (CameraId::generate(&world), RunId::generate(&world));
+            let mut files = Vec::new();
+            for n in 0..3 {
+                clock.advance(Duration::from_secs(60));
+                files.push(file(&world, camera, run, n * 60, 30));
+            }
+            index.save(&files.iter().map(saved).collect::<Vec<_>>()).await.unwrap();
+            let all = Range { start: at(-60), end: at(600) };
+            let spans = index.spans(camera, all).await.unwrap();
+            let total: u64 = files.iter().map(|file| file.bytes).sum();
+            assert_eq!(
+                (spans.len(), spans[0].range.start, spans[0].range.end, spans[0].bytes),
+                (1, at(0), at(180), total)
+            );
+            assert_eq!(index.oldest(camera, at(120), 9).await.unwrap().len(), 2);
+            index.split_run(run, at(120)).await.unwrap();
+            index.forget(&files[..1]).await.unwrap();
+            let spans = index.spans(camera, all).await.unwrap();
+            let bounds: Vec<_> = spans.iter().map(|span| (span.range.start, span.range.end, span.bytes)).collect();
+            assert_eq!(bounds, [(at(60), at(120), files[1].bytes), (at(120), at(180), files[2].bytes)]);
+            index.forget_camera(camera).await.unwrap();
+            assert_eq!(index.cameras().await.unwrap(), []);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn an_open_gap_ends_with_footage_or_with_another_cause() {
+        db::testing::each(crate::migrations, |db| async move {
+            let (world, clock) = World::test(3);
+            let index = Index::new(db, world.clone());
+            let camera = CameraId::generate(&world);
+            let (now, all) = (world.clock.now(), Range { start: Time::MIN, end: Time::MAX });
+            index.open_gap(camera, now, Cause::Offline).await.unwrap();
+            index.open_gap(camera, now, Cause::Offline).await.unwrap();
+            clock.advance(Duration::from_secs(5));
+            index.open_gap(camera, now, Cause::Unauthorized).await.unwrap();
+            clock.advance(Duration::from_secs(5));
+            index.close_gap(camera, world.clock.now()).await.unwrap();
+            let gaps = index.gaps(camera, all).await.unwrap();
+            let second = now + Duration::from_secs(5);
+            assert_eq!(
+                gaps,
+                [
+                    Gap { start: now, end: Some(second), cause: Cause::Offline },
+                    Gap { start: second, end: Some(world.clock.now()), cause: Cause::Unauthorized },
+                ]
+            );
+            assert_eq!(index.open_gap_of(camera).await.unwrap(), None);
+        })
+        .await;
+    }
 }
