@@ -142,8 +142,15 @@ export async function accessible(page: Page): Promise<void> {
 
 /** No screen scrolls sideways. */
 export async function fits(page: Page): Promise<void> {
-	const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-	expect(over, 'pixels that the page is wider than the window').toBeLessThanOrEqual(0);
+	const over = await page.evaluate(() => {
+		const { clientWidth, scrollWidth } = document.documentElement;
+		if (scrollWidth <= clientWidth) return [];
+		const wide = [...document.querySelectorAll('body *')].filter(
+			(element) => element.getBoundingClientRect().right > clientWidth
+		);
+		return [`${scrollWidth} > ${clientWidth}`, ...wide.map((element) => `${element.tagName} ${element.getAttribute('class')}`)];
+	});
+	expect(over, 'what is wider than the window').toEqual([]);
 }
 
 /** Opens the demo as a person would: signed in by going to its first page. */

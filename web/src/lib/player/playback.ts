@@ -56,6 +56,8 @@ export class Playback {
 	#pumping = false;
 	/** The instant that playing goes to, until a picture of it is shown. */
 	#wanted: number | undefined;
+	/** The instant of the picture that is seen. */
+	#picture: number | undefined;
 	#asked = 0;
 	#closed = false;
 	#watch = 0;
@@ -111,21 +113,15 @@ export class Playback {
 		if (this.#media.readyState === 'open') void this.#arrive(at);
 	}
 
-	/** One picture forward (1) or back (-1); pauses. */
+	/** One picture forward (1) or back (-1); pauses. Counts from the picture that is seen: the clock may be a little off it. */
 	step(direction: 1 | -1): void {
 		this.#video.pause();
-		const now = this.at;
+		const now = this.#wanted ?? this.#picture ?? this.at;
 		const frames = [...this.#loaded.values()].flatMap((entry) => entry.frames).sort((a, b) => a - b);
-		const target =
-			direction > 0
-				? frames.find((frame) => frame > now + 2)
-				: frames.findLast((frame) => frame < this.#current(frames, now) - 2);
+		const here = frames.findLast((frame) => frame <= now + 2) ?? now;
+		const target = direction > 0 ? frames.find((frame) => frame > here + 2) : frames.findLast((frame) => frame < here - 2);
 		const inside = target !== undefined && Math.abs(target - now) < 5_000;
-		this.seek(inside ? target + 1 : now + direction * 70);
-	}
-
-	#current(frames: number[], now: number): number {
-		return frames.findLast((frame) => frame <= now + 2) ?? now;
+		this.seek(inside ? target + 1 : now + direction * 100);
 	}
 
 	#opened = (): void => {
@@ -364,7 +360,8 @@ export class Playback {
 		const shown = (_: number, frame: VideoFrameCallbackMetadata) => {
 			if (this.#closed) return;
 			this.#events.waiting(false);
-			this.#events.time(this.#origin + frame.mediaTime * 1000);
+			this.#picture = this.#origin + frame.mediaTime * 1000;
+			this.#events.time(this.#picture);
 			void this.#pump();
 			this.#watch = this.#video.requestVideoFrameCallback(shown);
 		};
