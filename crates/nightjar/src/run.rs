@@ -12,7 +12,11 @@ use cloud::Cloud;
 use db::Db;
 use devices::Devices;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use rustix::{fs::FlockOperation, io::Errno};
+use rustix::{
+    fs::FlockOperation,
+    io::Errno,
+    process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit},
+};
 use serde_json::Value;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -214,6 +218,7 @@ pub enum Mode {
 impl Bound {
     /// Starts everything, tells `ready` once requests are answered, and serves until SIGTERM or SIGINT.
     pub async fn run(self, mode: Mode, ready: impl AsyncFnOnce(&System) -> Result<()>) -> Result<()> {
+        guard_process();
         let world = World::system();
         let measurements = measurements()?;
         let tls = tls::load(&self.config.server, self.config.data()?, &world)?;
@@ -246,6 +251,15 @@ impl Bound {
         }
         served
     }
+}
+
+/// Keeps keys out of core files and out of other programs' reach, and allows as many sockets and files as the machine
+/// does: each camera needs both.
+fn guard_process() {
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let files = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
 }
 
 /// What the API works with.

@@ -138,6 +138,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts the threads.
     pub fn start(vault: Vault, events: tokio_mpsc::UnboundedSender<Event>) -> std::io::Result<Self> {
+        keep_buffers_apart();
         let queue = Queue(Arc::default());
         let (commits, to_commit) = mpsc::channel();
         let committer = {
@@ -175,6 +176,19 @@ impl Drop for Writer {
         }
     }
 }
+
+/// Gives each fragment buffer pages of its own, which go back to the system with it. glibc would move large blocks into
+/// its heap as soon as one was freed, where small ones nest between them: measured with 64 streams, 1.1 MB for each
+/// instead of 0.6 MB.
+#[cfg(target_env = "gnu")]
+#[allow(unsafe_code)]
+fn keep_buffers_apart() {
+    // SAFETY: mallopt takes two numbers and may be called at any time.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, BUFFER as libc::c_int - 64 * 1024) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn keep_buffers_apart() {}
 
 struct Work {
     queue: Queue,
