@@ -19,13 +19,16 @@ test('a camera is added by its address: a wrong password is named, the right one
 		await expect(page.getByText(/H\.264, \d+ × \d+/)).toBeVisible();
 		await page.getByLabel('Name', { exact: true }).fill('Shed');
 		await page.getByLabel('What it is for').fill('Watch over a workshop');
+		await page.getByRole('button', { name: 'Add camera' }).click();
+		await expect(page, 'nothing is recorded that nobody chose').toHaveURL(/\/cameras\/add$/);
+		await page.getByLabel('Record all the time').check();
 		await accessible(page);
-		await page.getByRole('button', { name: 'Add and start' }).click();
+		await page.getByRole('button', { name: 'Add camera' }).click();
 		await expect(page.getByRole('heading', { name: 'Shed', level: 1 })).toBeVisible();
 		await expect(page.locator('header [data-state=recording]')).toBeVisible({ timeout: 20_000 });
 
 		await page.getByRole('link', { name: 'Settings of Shed' }).click();
-		await page.getByLabel('Record all the time').uncheck();
+		await page.getByLabel('Do not record').check();
 		await page.getByRole('button', { name: 'Save', exact: true }).click();
 		await expect(page.getByText('Saved')).toBeVisible();
 		await accessible(page);
