@@ -73,6 +73,11 @@ impl Db {
             Error::unavailable(format!("cannot open the database file {}", path.display())).because(cause)
         })?;
         let options = SqliteConnectOptions::new().filename(path);
+        // A file's change to a write-ahead log fails at once if another connection looks at it, so it is made before
+        // there is a pool of them.
+        let refused = |cause| error(DbErr::Conn(RuntimeErr::SqlxError(std::sync::Arc::new(cause))));
+        let first = sqlx::ConnectOptions::connect(&tuned(options.clone(), care)).await.map_err(refused)?;
+        sqlx::Connection::close(first).await.map_err(refused)?;
         Self::connect("sqlite://", Some(path.into()), move |_| tuned(options.clone(), care)).await
     }
 
@@ -228,6 +233,27 @@ mod tests {
         assert!(files.len() >= 2, "the write-ahead log is there");
         for file in files {
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_new_file_opens_every_time() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..25 {
+            let url = format!("sqlite://{}/{number}.db", dir.path().display());
+            let db = Db::open_keystore(&url).await.unwrap();
+            let readers: Vec<_> = (0..4)
+                .map(|_| {
+                    tokio::spawn({
+                        let db = db.clone();
+                        async move { db.conn().execute_unprepared("SELECT 1").await.map(drop) }
+                    })
+                })
+                .collect();
+            for reader in readers {
+                reader.await.unwrap().unwrap();
+            }
+            db.close().await.unwrap();
         }
     }
 
