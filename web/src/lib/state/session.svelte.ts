@@ -29,8 +29,15 @@ class Current {
 	}
 
 	async signOut(): Promise<void> {
-		await ask(api.DELETE('/api/v1/session'));
+		const before = this.value;
+		// First, so that no screen asks for more meanwhile and takes the refusal for a session that ended by itself.
 		this.value = undefined;
+		try {
+			await ask(api.DELETE('/api/v1/session'));
+		} catch (reason) {
+			this.value = before;
+			throw reason;
+		}
 		await forgetShell();
 	}
 }
@@ -39,6 +46,11 @@ class Current {
 async function forgetShell(): Promise<void> {
 	if (!('caches' in globalThis)) return;
 	for (const name of await caches.keys()) await caches.delete(name);
+}
+
+/** Where to sign in, to come back to `here`. */
+export function signInUrl(here: URL): string {
+	return `/sign-in?next=${encodeURIComponent(here.pathname + here.search)}`;
 }
 
 export const session = new Current();
