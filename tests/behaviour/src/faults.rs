@@ -31,7 +31,7 @@ async fn each_fault_of_a_camera_is_told_by_its_cause_and_its_neighbour_never_not
         let gaps: Vec<Cause> = timeline.gaps.iter().map(|gap| gap.cause).collect();
         eprintln!("{}: gaps {gaps:?}, missing {:?}", kind.name(), missing(&timeline, range));
         judge(kind, &gaps, &timeline, range);
-        plays(&house, *camera, &timeline).await;
+        plays(&house, *camera, &timeline, kind).await;
     }
     let neighbour = cameras[Kind::ALL.len()];
     let timeline = house.cloud.timeline(&house.caller(), neighbour, range).await.expect("a timeline");
@@ -73,16 +73,19 @@ fn missing(timeline: &Timeline, range: Range) -> Duration {
 /// What ffmpeg says of repeated timestamps.
 const REPEATED: [&str; 2] = ["non monotonically", "Last message repeated"];
 
-async fn plays(house: &House, camera: CameraId, timeline: &Timeline) {
+async fn plays(house: &House, camera: CameraId, timeline: &Timeline, kind: Kind) {
     if !installed("ffmpeg") {
         return;
     }
     for span in &timeline.spans {
         let path = house.mp4(camera, Stream::Main, span.range).await;
         let complaints = ffmpeg_complaints(&path);
-        // A camera that repeats its timestamps gives a file that repeats them.
-        let serious: Vec<&str> =
-            complaints.lines().filter(|line| !REPEATED.iter().any(|known| line.contains(known))).collect();
+        // A camera that repeats its timestamps gives a file that repeats them. Pictures that refer to one that garbage
+        // replaced are kept, smeared as they are: they may still show who was there.
+        let expected = |line: &str| {
+            REPEATED.iter().any(|known| line.contains(known)) || (kind == Kind::Garbage && line.starts_with("[h264"))
+        };
+        let serious: Vec<&str> = complaints.lines().filter(|line| !expected(line)).collect();
         assert_eq!(serious, Vec::<&str>::new());
     }
 }
