@@ -5,6 +5,8 @@ export default defineConfig({
 	outputDir: 'test-results',
 	// One server and one machine of two cores: errands run one after the other.
 	workers: 1,
+	// A busy machine may miss a deadline once; what fails twice is broken. The list names what needed its second try.
+	retries: 1,
 	timeout: 60_000,
 	expect: { timeout: 10_000 },
 	forbidOnly: Boolean(process.env.CI),

@@ -350,10 +350,13 @@ export class Playback {
 		void this.#pump();
 	};
 
+	/** The element arrived. Not where it should by now, if another seek has overtaken this one: then that one will tell. */
 	#shown = (): void => {
+		const at = this.#origin + this.#video.currentTime * 1000;
+		if (this.#wanted !== undefined && Math.abs(at - this.#wanted) > 1_000) return;
 		this.#wanted = undefined;
 		this.#events.waiting(false);
-		this.#events.time(this.at);
+		this.#events.time(at);
 	};
 
 	#watchPictures(): void {
@@ -361,7 +364,8 @@ export class Playback {
 			if (this.#closed) return;
 			this.#events.waiting(false);
 			this.#picture = this.#origin + frame.mediaTime * 1000;
-			this.#events.time(this.#picture);
+			// Until a seek arrives, pictures are of the place that was left.
+			if (this.#wanted === undefined) this.#events.time(this.#picture);
 			void this.#pump();
 			this.#watch = this.#video.requestVideoFrameCallback(shown);
 		};
