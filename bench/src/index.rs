@@ -66,7 +66,7 @@ async fn fill(site: &Site) -> Result<base::Range> {
              WHERE value < {hours} - 1) SELECT value FROM n) h;
              INSERT INTO recording_files (id, camera, stream, run, params, epoch, start, end_, origin, bytes, closed, fragments)
              SELECT randomblob(16), c.id, 0, (SELECT r.id FROM runs r WHERE r.camera = c.id AND r.stream = 0 AND
-             r.start = {first} + (m.value / 60) * 3600000000), zeroblob(16), zeroblob(16),
+             r.start = {first} + (m.value / 60) * 3600000000), (SELECT p.id FROM stream_params p LIMIT 1), zeroblob(16),
              {first} + m.value * {MINUTE}, {first} + (m.value + 1) * {MINUTE}, {first} + m.value * {MINUTE}, 15500000, 1,
              x'{packed}' FROM cameras c, (WITH RECURSIVE n(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM n
              WHERE value < {MINUTES} - 1) SELECT value FROM n) m",

@@ -82,14 +82,15 @@ fn proxy(camera: SocketAddr, sent: Sent) -> Result<SocketAddr> {
     Ok(address)
 }
 
-fn copy(mut from: TcpStream, mut to: TcpStream, mut after: impl FnMut(&[u8])) {
+/// `before` sees what is about to be passed on: noted later, a message could overtake the note.
+fn copy(mut from: TcpStream, mut to: TcpStream, mut before: impl FnMut(&[u8])) {
     let _ = to.set_nodelay(true);
     let mut buffer = vec![0; 256 << 10];
     while let Ok(read) = from.read(&mut buffer) {
+        before(&buffer[..read]);
         if read == 0 || to.write_all(&buffer[..read]).is_err() {
             return;
         }
-        after(&buffer[..read]);
     }
 }
 
