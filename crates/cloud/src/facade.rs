@@ -33,7 +33,7 @@ use vault::Vault;
 const LONGEST_TIMELINE: Duration = Duration::from_secs(31 * 86_400);
 /// Spans closer than this are one on the timeline.
 const SEAM: Duration = Duration::from_millis(1500);
-/// Footage is offered up to this long ago as the live edge's still picture.
+/// How often a point is added to the bitrate plots.
 const HEALTH_EVERY: Duration = Duration::from_secs(10);
 /// How often the recorder is compared with the settings although nothing was announced.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
