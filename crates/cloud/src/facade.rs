@@ -24,7 +24,7 @@ use devices::{Camera, CameraId, Devices, Mode, grant::ViewTicket};
 use std::{
     collections::{BTreeMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 use vault::Vault;
@@ -167,6 +167,7 @@ impl Cloud {
             devices: parts.devices.clone(),
             recorder: recorder.clone(),
             disk_max_bytes: config.disk_max_bytes,
+            left: AtomicU64::new(u64::MAX),
             world: parts.world.clone(),
         });
         let cloud = Self(Arc::new(Inner {

@@ -10,6 +10,8 @@ use media::AudioCodec;
 const PACKET: usize = 160;
 /// Bits a second: enough for 4 kHz speech and birds.
 const BITRATE: i32 = 24_000;
+/// Of 0 to 10. Telephone sound has nothing that a longer search would find, and a player waits for it.
+const COMPLEXITY: i32 = 1;
 
 /// An encoder from G.711 at 8 kHz mono to Opus packets of 20 ms.
 pub struct Transcoder {
@@ -75,9 +77,10 @@ impl Encoder {
             unsafe { unsafe_libopus::opus_encoder_create(8000, 1, unsafe_libopus::OPUS_APPLICATION_AUDIO, &mut error) };
         let state = std::ptr::NonNull::new(state)
             .ok_or_else(|| Error::internal(format!("the Opus encoder did not start (code {error})")))?;
-        // SAFETY: `state` is a live encoder and the request takes one i32 by value.
+        // SAFETY: `state` is a live encoder and each request takes one i32 by value.
         unsafe {
             unsafe_libopus::opus_encoder_ctl!(state.as_ptr(), unsafe_libopus::OPUS_SET_BITRATE_REQUEST, BITRATE);
+            unsafe_libopus::opus_encoder_ctl!(state.as_ptr(), unsafe_libopus::OPUS_SET_COMPLEXITY_REQUEST, COMPLEXITY);
         }
         Ok(Self { state, out: [0; 400] })
     }

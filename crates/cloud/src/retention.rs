@@ -12,12 +12,17 @@ use base::{Result, Shutdown, Time, World};
 use devices::{Camera, CameraId, Devices};
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use vault::{ObjectName, Reason, Vault};
 
 const TICK: Duration = Duration::from_secs(2);
+/// By how many looks' growth the disk's bound is held ahead.
+const LOOKS_AHEAD: u64 = 4;
 const DAYS_EVERY: Duration = Duration::from_secs(60);
 /// How long an epoch key may outlive its last file.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -35,6 +40,8 @@ pub(crate) struct Retention {
     pub recorder: Arc<Recorder>,
     /// Bytes that all footage may take; 0 is no bound.
     pub disk_max_bytes: u64,
+    /// What all footage took after the last look.
+    pub left: AtomicU64,
     pub world: World,
 }
 
@@ -74,7 +81,8 @@ impl Retention {
         Ok(())
     }
 
-    /// Forgets the oldest footage of cameras, and of all, that take more room than they may.
+    /// Forgets the oldest footage of cameras, and of all, that take more room than they may. The disk's bound is held
+    /// ahead of time: rows lag behind the bytes by a fragment, and more is written until the next look.
     pub async fn forget_surplus(&self) -> Result<()> {
         let totals = self.index.totals().await?;
         let limits: HashMap<CameraId, u64> =
@@ -85,9 +93,12 @@ impl Retention {
                 _ => {}
             }
         }
-        let all: u64 = totals.iter().map(|(_, _, bytes)| bytes).sum();
-        if self.disk_max_bytes > 0 && all > self.disk_max_bytes {
-            self.shrink_all(all - self.disk_max_bytes).await?;
+        if self.disk_max_bytes > 0 {
+            let all: u64 = totals.iter().map(|(_, _, bytes)| bytes).sum();
+            let grown = all - all.min(self.left.swap(all, Ordering::Relaxed));
+            let ahead = (LOOKS_AHEAD * grown).min(self.disk_max_bytes / 4);
+            let freed = self.shrink_all(all.saturating_sub(self.disk_max_bytes - ahead)).await?;
+            self.left.fetch_sub(freed, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -105,18 +116,19 @@ impl Retention {
         Ok(())
     }
 
-    /// The oldest footage goes first, whichever camera it is of.
-    async fn shrink_all(&self, mut surplus: u64) -> Result<()> {
-        while surplus > 0 {
+    /// The oldest footage goes first, whichever camera it is of. Says how many bytes went.
+    async fn shrink_all(&self, surplus: u64) -> Result<u64> {
+        let mut freed = 0;
+        while freed < surplus {
             let mut files = self.index.oldest_of_all(BATCH).await?;
-            let freed = take_up_to(&mut files, surplus);
+            let more = take_up_to(&mut files, surplus - freed);
             if files.is_empty() {
                 break;
             }
             self.forget(&files).await?;
-            surplus = surplus.saturating_sub(freed);
+            freed += more;
         }
-        Ok(())
+        Ok(freed)
     }
 
     /// Removes files from the shelf, then from the index.
