@@ -1,4 +1,5 @@
-//! People who may sign in: households, accounts, credentials, sessions, API tokens, set-up links.
+//! People who may sign in, and the households to which they belong: accounts, members, credentials, sessions, API
+//! tokens, links that work once.
 //!
 //! [`Accounts`] is the door. It turns a credential into a [`Caller`], and every other context takes a caller first.
 
@@ -8,24 +9,31 @@ mod credential;
 mod household;
 mod keys;
 mod label;
+mod language;
 mod limit;
+mod link;
+mod member;
 mod schema;
-mod secret;
+pub mod secret;
 mod session;
-mod setup;
 mod sign_in;
+mod sign_up;
 #[cfg(test)]
 mod tests;
 mod token;
 
-pub use account::{LONGEST_NAME, Person, is_deceptive, name};
+pub use account::{Contact, LONGEST_NAME, Profile, ProfileChange, address, is_address, is_deceptive, name};
 pub use caller::{Caller, Role, Scope, Scopes, Via};
 pub use credential::{LONGEST_PASSWORD, SHORTEST_PASSWORD};
+pub use household::Household;
 pub use keys::ColumnKeys;
 pub use label::Label;
+pub use language::Language;
+pub use link::{NewLink, Setup};
+pub use member::{Person, Place};
 pub use schema::migrations;
 pub use session::{NewSession, Session};
-pub use setup::{Setup, SetupToken};
+pub use sign_up::{NewAccount, SignUp, SignedUp};
 pub use token::{DEFAULT_DAYS, MOST_DAYS, NewToken, Token};
 
 use base::{Result, World};
@@ -51,7 +59,7 @@ base::id!(
 
 /// The data map of this context's tables.
 pub const DATA_MAP: &[policy::Table] =
-    &[household::MAP, account::MAP, credential::MAP, session::MAP, token::MAP, setup::MAP];
+    &[household::MAP, account::MAP, member::MAP, credential::MAP, session::MAP, token::MAP, link::MAP];
 
 /// Households and their people. Cheap to clone.
 #[derive(Clone)]
@@ -91,9 +99,11 @@ impl Accounts {
         }
     }
 
-    /// Deletes sessions, tokens and links that are over. Says how many; called about every hour.
+    /// Deletes sessions, tokens, links and memberships that are over, and accounts that nobody verified. Says how many;
+    /// called about every hour.
     pub async fn expire(&self) -> Result<u64> {
         let now = self.world.clock.now();
-        Ok(self.expire_sessions(now).await? + self.expire_tokens(now).await? + self.expire_setups(now).await?)
+        let doors = self.expire_sessions(now).await? + self.expire_tokens(now).await? + self.expire_links(now).await?;
+        Ok(doors + self.expire_members(now).await? + self.expire_waiting(now).await?)
     }
 }

@@ -11,17 +11,19 @@ struct First;
 
 impl MigrationName for First {
     fn name(&self) -> &str {
-        "m20261124_0100_accounts"
+        "m20261124_0100_people"
     }
 }
 
 #[async_trait::async_trait]
 impl MigrationTrait for First {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in [households(), accounts(), credentials(), sessions(), api_tokens(), setup_tokens()] {
+        for table in [households(), accounts(), members(), credentials(), sessions(), api_tokens(), links()] {
             manager.create_table(table).await?;
         }
-        for (table, column) in [("accounts", "household"), ("sessions", "account"), ("api_tokens", "account")] {
+        for (table, column) in
+            [("members", "account"), ("sessions", "account"), ("api_tokens", "account"), ("links", "account")]
+        {
             let name = format!("{table}_{column}");
             manager.create_index(Index::create().name(name).table(table).col(column).to_owned()).await?;
         }
@@ -33,6 +35,7 @@ fn households() -> TableCreateStatement {
     Table::create()
         .table("households")
         .col(uuid("id").primary_key())
+        .col(blob_null("name"))
         .col(string_len("zone", 64))
         .col(big_integer("created"))
         .to_owned()
@@ -42,13 +45,31 @@ fn accounts() -> TableCreateStatement {
     Table::create()
         .table("accounts")
         .col(uuid("id").primary_key())
-        .col(uuid("household"))
-        .col(string_len("role", 16))
         .col(binary_len("login_index", 32).unique_key())
         .col(blob("login"))
+        .col(big_integer_null("verified"))
+        .col(boolean("waiting"))
         .col(blob_null("display_name"))
+        .col(blob_null("phone"))
+        .col(string_len("language", 8))
+        .col(string_len_null("zone", 64))
+        .col(big_integer_null("adult"))
         .col(big_integer("created"))
-        .foreign_key(&mut belongs_to("accounts", "household", "households"))
+        .col(big_integer_null("closed"))
+        .to_owned()
+}
+
+fn members() -> TableCreateStatement {
+    Table::create()
+        .table("members")
+        .col(uuid("household"))
+        .col(uuid("account"))
+        .col(string_len("role", 16))
+        .col(big_integer("created"))
+        .col(big_integer_null("until"))
+        .primary_key(Index::create().col("household").col("account"))
+        .foreign_key(&mut belongs_to("members", "household", "households"))
+        .foreign_key(&mut belongs_to("members", "account", "accounts"))
         .to_owned()
 }
 
@@ -67,10 +88,13 @@ fn sessions() -> TableCreateStatement {
         .table("sessions")
         .col(uuid("id").primary_key())
         .col(uuid("account"))
+        .col(uuid_null("household"))
         .col(binary_len("hash", 32).unique_key())
         .col(string_len("label", 64))
+        .col(blob_null("name"))
         .col(big_integer("created"))
         .col(big_integer("last_used"))
+        .col(big_integer("confirmed"))
         .foreign_key(&mut belongs_to("sessions", "account", "accounts"))
         .to_owned()
 }
@@ -92,16 +116,18 @@ fn api_tokens() -> TableCreateStatement {
         .to_owned()
 }
 
-fn setup_tokens() -> TableCreateStatement {
+fn links() -> TableCreateStatement {
     Table::create()
-        .table("setup_tokens")
+        .table("links")
         .col(binary_len("hash", 32).primary_key())
-        .col(uuid("household"))
+        .col(string_len("purpose", 16))
+        .col(uuid_null("household"))
         .col(uuid_null("account"))
+        .col(blob_null("address"))
         .col(big_integer("created"))
         .col(big_integer("expires"))
-        .foreign_key(&mut belongs_to("setup_tokens", "household", "households"))
-        .foreign_key(&mut belongs_to("setup_tokens", "account", "accounts"))
+        .foreign_key(&mut belongs_to("links", "household", "households"))
+        .foreign_key(&mut belongs_to("links", "account", "accounts"))
         .to_owned()
 }
 

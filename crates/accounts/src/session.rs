@@ -3,8 +3,8 @@
 //! The browser holds a random 256-bit token, the table its SHA-256. A session ends 30 days after its last use and 90
 //! days after its start, whichever is first.
 
-use crate::{AccountId, Accounts, Caller, Label, Scopes, SessionId, Via, account, secret};
-use base::{Error, Result, Secret, Time};
+use crate::{AccountId, Accounts, Caller, HouseholdId, Label, Scopes, SessionId, Via, account, secret};
+use base::{Error, Pii, Result, Secret, Time};
 use db::Db;
 use sea_orm::{ExprTrait, FromQueryResult, QueryOrder, QuerySelect, entity::prelude::*, sea_query::Expr};
 use std::{collections::HashMap, time::Duration};
@@ -15,10 +15,16 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub account: Uuid,
+    /// The household in which the person acts; none, or one that is left: the oldest membership.
+    pub household: Option<Uuid>,
     pub hash: Vec<u8>,
     pub label: String,
+    /// What the person calls the browser.
+    pub name: Option<Vec<u8>>,
     pub created: i64,
     pub last_used: i64,
+    /// When the person last showed who they are.
+    pub confirmed: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -42,6 +48,10 @@ policy::personal! {
             category: AccountId, subject: AccountHolder, purposes: [SignIn: Contract], source: Derived,
             retention: Session, protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
         },
+        household: {
+            category: Membership, subject: AccountHolder, purposes: [Account: Contract], retention: Session,
+            protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
+        },
         hash: {
             category: Credential, subject: AccountHolder, purposes: [SignIn: Contract], source: Derived,
             retention: Session, protection: Hash, export: Omit("a credential"), erase: Delete, clauses: [C6_2],
@@ -49,6 +59,10 @@ policy::personal! {
         label: {
             category: Browser, subject: AccountHolder, purposes: [Security: LegitimateInterest], source: Device,
             retention: Session, protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
+        },
+        name: {
+            category: Name, subject: AccountHolder, purposes: [Security: LegitimateInterest], retention: Session,
+            protection: AccountKey, export: Include, erase: Delete, clauses: [C1_2_12, C6_2],
         },
         created: {
             category: Activity, subject: AccountHolder, purposes: [Security: LegitimateInterest], source: Derived,
@@ -58,6 +72,10 @@ policy::personal! {
             category: Activity, subject: AccountHolder, purposes: [Security: LegitimateInterest], source: Derived,
             retention: Session, recipients: [Household], protection: Clear, export: Include, erase: Delete,
             clauses: [C6_2],
+        },
+        confirmed: {
+            category: Activity, subject: AccountHolder, purposes: [Security: LegitimateInterest], source: Derived,
+            retention: Session, protection: Clear, export: Include, erase: Delete, clauses: [C9_1_5],
         },
     }
 }
@@ -76,11 +94,23 @@ pub struct NewSession {
     pub expires: Time,
 }
 
+/// A session whose transaction may still be open.
+pub(crate) struct Begun {
+    token: Secret<String>,
+    row: Model,
+}
+
+/// The authenticated place of the sealed name.
+fn place(id: Uuid) -> String {
+    format!("sessions.name/{id}")
+}
+
 /// A session in the list of open doors.
 #[derive(Clone, Debug)]
 pub struct Session {
     pub id: SessionId,
     pub label: Label,
+    pub name: Option<Pii<String>>,
     pub created: Time,
     pub last_used: Time,
     /// When it ends unless it is used again.
@@ -107,11 +137,20 @@ impl Accounts {
         let now = self.world.clock.now();
         match found.map_err(db::error)? {
             Some((session, Some(account))) if now < session.expires() => {
+                account.require_open()?;
                 self.note_use(&session, now).await;
-                session_caller(&session, &account)
+                self.session_caller(&session).await
             }
             _ => Err(Error::unauthenticated("the session is unknown or has ended; sign in again")),
         }
+    }
+
+    async fn session_caller(&self, session: &Model) -> Result<Caller> {
+        let account = session.account.into();
+        let place = self.place_of(account, session.household.map(Into::into)).await?;
+        let (via, label) = (Via::Session(session.id.into()), Label::stored(session.label.clone()));
+        let caller = Caller::person(account, place, via, Scopes::ALL, label);
+        Ok(caller.confirmed_at(Time::from_micros(session.confirmed)))
     }
 
     /// A failed note does not lock anybody out: a full disk is when the owner most needs to come in.
@@ -129,24 +168,54 @@ impl Accounts {
         }
     }
 
+    /// Begins a session inside a transaction; [`Self::with_caller`] completes it afterwards.
     pub(crate) async fn begin_session(
         &self,
         conn: &impl ConnectionTrait,
         account: &account::Model,
         label: Label,
-    ) -> Result<NewSession> {
+    ) -> Result<Begun> {
         let (token, hash) = secret::generate(&self.world);
         let now = self.world.clock.now();
         let row = Model {
             id: SessionId::generate(&self.world).uuid(),
             account: account.id,
+            household: None,
             hash: hash.to_vec(),
             label: label.as_str().into(),
+            name: None,
             created: now.micros(),
             last_used: now.micros(),
+            confirmed: now.micros(),
         };
         Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(conn).await.map_err(db::error)?;
-        Ok(NewSession { token, caller: session_caller(&row, account)?, expires: now + ABSOLUTE })
+        Ok(Begun { token, row })
+    }
+
+    pub(crate) async fn with_caller(&self, begun: Begun) -> Result<NewSession> {
+        let caller = self.session_caller(&begun.row).await?;
+        Ok(NewSession { token: begun.token, caller, expires: Time::from_micros(begun.row.created) + ABSOLUTE })
+    }
+
+    /// Notes that the person has just shown who they are.
+    pub(crate) async fn confirm_session(&self, id: SessionId) -> Result<()> {
+        let now = self.world.clock.now().micros();
+        let change = Entity::update_many().col_expr(Column::Confirmed, Expr::value(now));
+        change.filter(Column::Id.eq(id.uuid())).exec(self.db.conn()).await.map(drop).map_err(db::error)
+    }
+
+    /// Gives one of the caller's browsers a name, or takes it away.
+    pub async fn name_session(&self, caller: &Caller, id: SessionId, name: Option<&str>) -> Result<()> {
+        let account = caller.require_person()?;
+        let name = name.map(|name| account::name(name, "name")).transpose()?;
+        let key = self.keys.of_account(account).await?;
+        let sealed = name.map(|name| key.seal_text(&place(id.uuid()), &name, &self.world));
+        let change = Entity::update_many().col_expr(Column::Name, Expr::value(sealed));
+        let change = change.filter(Column::Id.eq(id.uuid())).filter(Column::Account.eq(account.uuid()));
+        match change.exec(self.db.conn()).await.map_err(db::error)?.rows_affected {
+            0 => Err(unknown()),
+            _ => Ok(()),
+        }
     }
 
     /// Ends the caller's session.
@@ -159,19 +228,21 @@ impl Accounts {
 
     /// The caller's open sessions, the newest first.
     pub async fn sessions(&self, caller: &Caller) -> Result<Vec<Session>> {
-        let mine = Column::Account.eq(caller.person()?.uuid());
+        let account = caller.require_person()?;
+        let mine = Column::Account.eq(account.uuid());
         let rows = Entity::find().filter(mine).order_by_desc(Column::Id).all(self.db.conn()).await;
         let (rows, now) = (rows.map_err(db::error)?, self.world.clock.now());
+        let key = self.keys.of_account(account).await?;
         let open = rows.into_iter().filter(|row| now < row.expires());
-        Ok(open.map(|row| listed(row, caller)).collect())
+        open.map(|row| listed(row, &key, caller)).collect()
     }
 
     /// Ends one of the caller's sessions.
     pub async fn end_session(&self, caller: &Caller, id: SessionId) -> Result<()> {
-        let mine = Column::Account.eq(caller.person()?.uuid());
+        let mine = Column::Account.eq(caller.require_person()?.uuid());
         let ended = Entity::delete_by_id(id.uuid()).filter(mine).exec(self.db.conn()).await.map_err(db::error)?;
         match ended.rows_affected {
-            0 => Err(Error::not_found("no such session")),
+            0 => Err(unknown()),
             _ => Ok(()),
         }
     }
@@ -212,27 +283,34 @@ pub(crate) async fn last_seen(db: &Db, accounts: &[Uuid]) -> Result<HashMap<Uuid
     Ok(rows.into_iter().map(|seen| (seen.account, Time::from_micros(seen.last))).collect())
 }
 
-fn session_caller(session: &Model, account: &account::Model) -> Result<Caller> {
-    Caller::member(account, Via::Session(session.id.into()), Scopes::ALL, Label::stored(session.label.clone()))
-}
-
-fn listed(row: Model, caller: &Caller) -> Session {
+fn listed(row: Model, key: &db::ColumnKey, caller: &Caller) -> Result<Session> {
     let id = row.id.into();
-    Session {
+    Ok(Session {
         id,
+        name: row.name.as_ref().map(|sealed| key.open_text(&place(row.id), sealed).map(Pii::new)).transpose()?,
         created: Time::from_micros(row.created),
         last_used: Time::from_micros(row.last_used),
         expires: row.expires(),
         current: caller.via() == Via::Session(id),
         label: Label::stored(row.label),
-    }
+    })
+}
+
+/// Acts in this household from now on.
+pub(crate) async fn select(db: &Db, id: SessionId, household: HouseholdId) -> Result<()> {
+    let change = Entity::update_many().col_expr(Column::Household, Expr::value(Some(household.uuid())));
+    change.filter(Column::Id.eq(id.uuid())).exec(db.conn()).await.map(drop).map_err(db::error)
+}
+
+fn unknown() -> Error {
+    Error::not_found("no such session")
 }
 
 impl Accounts {
     /// The account of that id begins a session without a credential: the demo's way in, for a browser on this machine.
     pub async fn begin_demo_session(&self, account: AccountId, label: Label) -> Result<NewSession> {
-        let row = account::Entity::find_by_id(account.uuid()).one(self.db.conn()).await.map_err(db::error)?;
-        let row = row.ok_or_else(|| Error::not_found("no such account"))?;
-        self.begin_session(self.db.conn(), &row, label).await
+        let row = self.account(self.db.conn(), account).await?;
+        let begun = self.begin_session(self.db.conn(), &row, label).await?;
+        self.with_caller(begun).await
     }
 }

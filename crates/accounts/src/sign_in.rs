@@ -17,11 +17,13 @@ impl Accounts {
     ) -> Result<NewSession> {
         self.per_address.spend(network(address), self.world.clock.monotonic())?;
         // What cannot be a user name has no account, and shares one limit.
-        let login = account::name(login, "login").unwrap_or_default();
+        let login = account::login(login).unwrap_or_default();
         let index = self.login_index(&login).await?;
         let account = self.checked(index, password).await?;
         let account = account.ok_or_else(|| Error::unauthenticated("wrong user name or password"))?;
-        self.begin_session(self.db.conn(), &account, label).await
+        account.require_open()?;
+        let begun = self.begin_session(self.db.conn(), &account, label).await?;
+        self.with_caller(begun).await
     }
 
     /// Sets a new password and ends the account's other sessions.
@@ -32,32 +34,41 @@ impl Accounts {
             return Err(Error::denied("the old password is wrong").field("old_password"));
         }
         let hash = self.passwords.hash(new).await?;
-        let key = self.keys.of(account.household.into()).await?;
+        let key = self.keys.of_account(account.id.into()).await?;
         let tx = self.db.begin().await?;
         credential::set(&tx, &account, &hash, &key, &self.world).await?;
         session::end_others(&tx, account.id, Some(current)).await?;
         tx.commit().await.map_err(db::error)
     }
 
+    /// Shows again who the caller is, by the password: for ten minutes the session may do what needs that.
+    pub async fn confirm(&self, caller: &Caller, password: &Secret<String>) -> Result<()> {
+        let (account, session) = self.signed_in(caller).await?;
+        if self.checked(account.index()?, password).await?.is_none_or(|found| found.id != account.id) {
+            return Err(Error::denied("the password is wrong").field("password"));
+        }
+        self.confirm_session(session).await
+    }
+
     /// The account with this login index, if the password is its own. Counts against the limit of the user name until
     /// the password is right.
     async fn checked(&self, index: [u8; 32], password: &Secret<String>) -> Result<Option<account::Model>> {
         self.per_login.spend(index, self.world.clock.monotonic())?;
-        let account = account::Entity::find().filter(account::Column::LoginIndex.eq(index.to_vec()));
-        let account = account.one(self.db.conn()).await.map_err(db::error)?;
+        let account = self.by_index(index).await?;
         // Without an account the same is looked up for nobody.
-        let (id, household) = account.as_ref().map_or_else(Default::default, |found| (found.id, found.household));
-        let hash = credential::get(&self.db, id, &self.keys.of(household.into()).await?).await?;
+        let id = account.as_ref().map_or_else(Uuid::default, |found| found.id);
+        let hash = credential::get(&self.db, id, &self.keys.of_account(id.into()).await?).await?;
         if !self.passwords.matches(password, hash).await? {
             return Ok(None);
         }
         self.per_login.forgive(index);
-        Ok(account)
+        // Who has not verified the address is not told that the password is right.
+        Ok(account.filter(|account| !account.waiting))
     }
 }
 
 /// The part of an address that one customer of a provider holds.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
         v4 => v4,

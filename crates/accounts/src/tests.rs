@@ -17,9 +17,9 @@ struct Home {
 }
 
 fn keys() -> ColumnKeys {
-    ColumnKeys::new(|household| async move {
+    ColumnKeys::new(|owner| async move {
         let mut key = [1; 32];
-        key[..16].copy_from_slice(&household.bytes());
+        key[..16].copy_from_slice(&owner);
         Ok(db::ColumnKey::new(key))
     })
 }
@@ -45,19 +45,24 @@ async fn home(db: Db) -> Home {
 
 impl Home {
     async fn owner(&self) -> NewSession {
-        let link = self.accounts.create_setup_token(&self.terminal).await.unwrap();
+        let link = self.accounts.create_setup_link(&self.terminal).await.unwrap();
         self.accounts.redeem_setup(&link.token, Some("Ada"), &secret(PASSWORD), firefox()).await.unwrap()
     }
 
     async fn viewer(&self, owner: &Caller, login: &str) -> NewSession {
-        let (_, link) = self.accounts.invite_viewer(owner, login).await.unwrap();
+        let (_, link) = self.accounts.add_by_hand(owner, login, Role::Member).await.unwrap();
         self.accounts.redeem_setup(&link.token, None, &secret(OTHER), firefox()).await.unwrap()
     }
 
     async fn neighbours(&self) -> Caller {
-        let household = self.accounts.insert_household(self.accounts.db.conn()).await.unwrap();
+        let household = self.accounts.insert_household(self.accounts.db.conn(), "UTC").await.unwrap();
         let owner = self.accounts.ensure_demo_owner(household, "Neighbour").await.unwrap();
         self.accounts.begin_demo_session(owner, firefox()).await.unwrap().caller
+    }
+
+    async fn call(&self, caller: &Caller, name: &str) {
+        let change = ProfileChange { display_name: Some(Some(name.into())), ..ProfileChange::default() };
+        self.accounts.change_profile(caller, change).await.unwrap();
     }
 
     async fn sign_in(&self, login: &str, password: &str) -> Result<NewSession> {
@@ -90,12 +95,12 @@ async fn the_first_owner_comes_in_by_a_link_that_works_once_for_half_an_hour() {
             async move { accounts.redeem_setup(&link, login, &secret(password), firefox()).await }
         };
 
-        let late = accounts.create_setup_token(&home.terminal).await.unwrap().token;
+        let late = accounts.create_setup_link(&home.terminal).await.unwrap().token;
         home.clock.advance(30 * MINUTE);
         assert_eq!(kind(redeem(&late, Some("Ada"), PASSWORD).await), Kind::NotFound);
 
-        let void = accounts.create_setup_token(&home.terminal).await.unwrap().token;
-        let link = accounts.create_setup_token(&home.terminal).await.unwrap().token;
+        let void = accounts.create_setup_link(&home.terminal).await.unwrap().token;
+        let link = accounts.create_setup_link(&home.terminal).await.unwrap().token;
         assert_eq!(link.expose().len(), 43, "256 bits in base64url");
         assert_eq!(kind(redeem(&void, Some("Ada"), PASSWORD).await), Kind::NotFound);
         assert_eq!(kind(redeem(&link, None, PASSWORD).await), Kind::Invalid);
@@ -107,7 +112,7 @@ async fn the_first_owner_comes_in_by_a_link_that_works_once_for_half_an_hour() {
         assert_eq!([first.is_ok(), second.is_ok()].iter().filter(|ok| **ok).count(), 1, "it works once");
         let session = first.or(second).unwrap();
         let caller = accounts.session(&session.token).await.unwrap();
-        assert_eq!((caller.role(), caller.scopes()), (Role::Owner, Scopes::ALL));
+        assert_eq!((caller.role(), caller.scopes()), (Some(Role::Owner), Scopes::ALL));
         assert_eq!(caller.label().as_str(), "Firefox on Linux");
         assert!(accounts.is_set_up(caller.household()).await.unwrap());
         assert_eq!(kind(accounts.setup(&link).await), Kind::NotFound);
@@ -121,8 +126,8 @@ async fn a_new_link_resets_the_owners_sign_in_and_ends_every_session() {
     db::testing::each(migrations, |db| async move {
         let home = home(db).await;
         let before = home.owner().await;
-        assert_eq!(kind(home.accounts.create_setup_token(&before.caller).await), Kind::Denied, "only at the terminal");
-        let link = home.accounts.create_setup_token(&home.terminal).await.unwrap().token;
+        assert_eq!(kind(home.accounts.create_setup_link(&before.caller).await), Kind::Denied, "only at the terminal");
+        let link = home.accounts.create_setup_link(&home.terminal).await.unwrap().token;
         assert_eq!(home.accounts.setup(&link).await.unwrap().login.unwrap().open(), "Ada");
         assert!(home.accounts.session(&before.token).await.is_ok(), "making a link ends nothing yet");
         let after = home.accounts.redeem_setup(&link, None, &secret(OTHER), firefox()).await.unwrap();
@@ -131,7 +136,7 @@ async fn a_new_link_resets_the_owners_sign_in_and_ends_every_session() {
         assert_eq!(kind(home.sign_in("Ada", PASSWORD).await), Kind::Unauthenticated);
         assert!(home.sign_in("ada", OTHER).await.is_ok());
 
-        let link = home.accounts.create_setup_token(&home.terminal).await.unwrap().token;
+        let link = home.accounts.create_setup_link(&home.terminal).await.unwrap().token;
         home.accounts.redeem_setup(&link, Some("Lovelace"), &secret(OTHER), firefox()).await.unwrap();
         assert_eq!(kind(home.sign_in("Ada", OTHER).await), Kind::Unauthenticated);
         assert!(home.sign_in("LOVELACE", OTHER).await.is_ok());
@@ -144,7 +149,7 @@ async fn unknown_and_wrong_get_the_same_answer_and_guessing_is_slowed_down() {
     db::testing::each(migrations, |db| async move {
         let home = home(db).await;
         let owner = home.owner().await;
-        home.accounts.invite_viewer(&owner.caller, "Bob").await.unwrap();
+        home.accounts.add_by_hand(&owner.caller, "Bob", Role::Member).await.unwrap();
         let answers = [
             home.sign_in("Ada", OTHER).await,
             home.sign_in("Nobody", PASSWORD).await,
@@ -244,45 +249,48 @@ async fn sessions_are_ended_by_their_person_and_by_a_new_password() {
 }
 
 #[tokio::test]
-async fn a_viewer_watches_until_removed_and_changes_nothing() {
+async fn a_member_watches_until_removed_and_changes_nothing() {
     db::testing::each(migrations, |db| async move {
         let home = home(db).await;
         let owner = home.owner().await.caller;
         let neighbour = home.neighbours().await;
         home.clock.advance(MINUTE);
-        let taken = home.accounts.invite_viewer(&owner, "ADA").await.err().unwrap();
+        let taken = home.accounts.add_by_hand(&owner, "ADA", Role::Member).await.err().unwrap();
         assert_eq!((taken.kind(), taken.at_field()), (Kind::Conflict, Some("login")));
 
-        let (id, link) = home.accounts.invite_viewer(&owner, "Bob").await.unwrap();
+        let (id, link) = home.accounts.add_by_hand(&owner, "Bob", Role::Member).await.unwrap();
         let setup = home.accounts.setup(&link.token).await.unwrap();
-        assert!(setup.role == Role::Viewer && setup.login.unwrap().open() == "Bob");
-        let newer = home.accounts.renew_viewer_link(&owner, id).await.unwrap();
+        assert!(setup.role == Role::Member && setup.login.unwrap().open() == "Bob");
+        let newer = home.accounts.renew_link(&owner, id).await.unwrap();
         assert_eq!(kind(home.accounts.setup(&link.token).await), Kind::NotFound);
-        assert_eq!(kind(home.accounts.renew_viewer_link(&neighbour, id).await), Kind::NotFound);
-        assert_eq!(kind(home.accounts.renew_viewer_link(&owner, owner.account().unwrap()).await), Kind::Conflict);
+        assert_eq!(kind(home.accounts.renew_link(&neighbour, id).await), Kind::NotFound);
+        assert!(home.accounts.renew_link(&owner, owner.account().unwrap()).await.is_ok(), "an owner decides over owners");
 
         let bob = home.accounts.redeem_setup(&newer.token, None, &secret(OTHER), firefox()).await.unwrap();
         assert_eq!(bob.caller.scopes().to_string(), "cameras:read media:read");
-        assert_eq!(kind(home.accounts.invite_viewer(&bob.caller, "Eve").await), Kind::Denied);
+        assert_eq!(kind(home.accounts.add_by_hand(&bob.caller, "Eve", Role::Member).await), Kind::Denied);
         assert_eq!(kind(home.accounts.set_zone(&bob.caller, "Europe/Berlin").await), Kind::Denied);
-        assert_eq!(kind(home.accounts.remove_viewer(&bob.caller, id).await), Kind::Denied);
-        home.accounts.set_display_name(&bob.caller, Some("Uncle Bob")).await.unwrap();
+        let ada = owner.account().unwrap();
+        assert_eq!(kind(home.accounts.remove_member(&bob.caller, ada).await), Kind::Denied);
+        home.call(&bob.caller, "Uncle Bob").await;
         let seen_by_bob = home.accounts.people(&bob.caller).await.unwrap();
         assert_eq!(seen_by_bob.len(), 1);
         assert_eq!(home.accounts.me(&bob.caller).await.unwrap().name().open(), "Uncle Bob");
         let people = home.accounts.people(&owner).await.unwrap();
         let names: Vec<_> = people.iter().map(|person| (person.login.open().as_str(), person.role)).collect();
-        assert_eq!(names, [("Ada", Role::Owner), ("Bob", Role::Viewer)]);
+        assert_eq!(names, [("Ada", Role::Owner), ("Bob", Role::Member)]);
         assert!(people.iter().all(|person| person.can_sign_in && person.last_seen.is_some()));
         assert_eq!(home.accounts.people(&neighbour).await.unwrap().len(), 1);
 
-        assert_eq!(kind(home.accounts.remove_viewer(&neighbour, id).await), Kind::NotFound);
-        assert_eq!(kind(home.accounts.remove_viewer(&owner, owner.account().unwrap()).await), Kind::Conflict);
+        assert_eq!(kind(home.accounts.remove_member(&neighbour, id).await), Kind::NotFound);
+        assert_eq!(kind(home.accounts.remove_member(&owner, owner.account().unwrap()).await), Kind::Conflict);
         let token = home.accounts.create_token(&bob.caller, None, "media:read".parse().unwrap(), None).await.unwrap();
-        home.accounts.remove_viewer(&owner, id).await.unwrap();
-        assert_eq!(kind(home.accounts.refresh(&bob.caller).await), Kind::Unauthenticated);
+        home.accounts.remove_member(&owner, id).await.unwrap();
+        let alone = home.accounts.refresh(&bob.caller).await.unwrap();
+        assert!(alone.scopes().is_empty() && alone.role().is_none(), "the account stays, without any right here");
         assert_eq!(kind(home.accounts.api_token(&token.token).await), Kind::Unauthenticated);
-        assert_eq!(kind(home.sign_in("Bob", OTHER).await), Kind::Unauthenticated);
+        assert!(home.accounts.people(&alone).await.unwrap().is_empty());
+        assert!(home.sign_in("Bob", OTHER).await.is_ok());
     })
     .await;
 }
@@ -312,7 +320,7 @@ async fn a_token_never_does_more_than_its_maker_and_never_longer_than_a_year() {
         home.clock.advance(MINUTE);
         let terminal = make(&home.terminal, "metrics:read admin", None).await.unwrap();
         let caller = home.accounts.api_token(&terminal.token).await.unwrap();
-        assert_eq!((caller.account(), caller.role()), (None, Role::Owner));
+        assert_eq!((caller.account(), caller.role()), (None, Some(Role::Owner)));
         assert_eq!(kind(make(&caller, "media:read", None).await), Kind::Denied, "admin is not media");
         let nobody = make(&home.terminal, "cameras:read", Some(1)).await.unwrap();
         let nobody = home.accounts.api_token(&nobody.token).await.unwrap();
@@ -369,8 +377,8 @@ async fn a_copied_database_shows_neither_names_nor_anything_that_opens_a_door() 
     db.migrate(migrations(), None).await.unwrap();
     let home = home(db.clone()).await;
     let owner = home.owner().await;
-    let (_, link) = home.accounts.invite_viewer(&owner.caller, "Canary-Bob").await.unwrap();
-    home.accounts.set_display_name(&owner.caller, Some("Canary-Countess")).await.unwrap();
+    let (_, link) = home.accounts.add_by_hand(&owner.caller, "Canary-Bob", Role::Member).await.unwrap();
+    home.call(&owner.caller, "Canary-Countess").await;
     let token = home.accounts.create_token(&owner.caller, Some("Canary-Token"), Scopes::ALL, None).await.unwrap();
     db.close().await.unwrap();
     let secrets = [&owner.token, &link.token, &token.token].map(|secret| secret.expose().as_str());
@@ -388,19 +396,253 @@ fn holds(folder: &std::path::Path, text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_household_that_is_gone_takes_its_people_with_it() {
+async fn a_household_that_is_gone_leaves_its_people_their_accounts() {
     db::testing::each(migrations, |db| async move {
         use sea_orm::EntityTrait;
         let home = home(db).await;
         let (owner, neighbour) = (home.owner().await, home.neighbours().await);
-        home.accounts.create_setup_token(&home.terminal).await.unwrap();
+        home.accounts.create_setup_link(&home.terminal).await.unwrap();
         let gone = household::Entity::delete_by_id(home.terminal.household().uuid());
         gone.exec(home.accounts.db.conn()).await.unwrap();
-        assert_eq!(kind(home.accounts.session(&owner.token).await), Kind::Unauthenticated);
+        let alone = home.accounts.session(&owner.token).await.unwrap();
+        assert!(alone.role().is_none() && home.accounts.places(&alone).await.unwrap().is_empty());
         assert!(home.accounts.refresh(&neighbour).await.is_ok());
-        assert_eq!(account::Entity::find().all(home.accounts.db.conn()).await.unwrap().len(), 1);
-        assert!(setup::Entity::find().all(home.accounts.db.conn()).await.unwrap().is_empty());
+        assert!(link::Entity::find().all(home.accounts.db.conn()).await.unwrap().is_empty());
         let _: Time = home.accounts.me(&neighbour).await.unwrap().created;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_person_acts_in_one_of_several_households_and_chooses_which() {
+    db::testing::each(migrations, |db| async move {
+        let home = home(db).await;
+        let owner = home.owner().await;
+        home.clock.advance(MINUTE);
+        let cottage = home.accounts.create_household(&owner.caller, Some("Cottage"), "europe/oslo").await.unwrap();
+        let now = home.accounts.session(&owner.token).await.unwrap();
+        assert_eq!(now.household(), home.terminal.household(), "nothing changes by itself");
+        let token = home.accounts.create_token(&now, None, "media:read".parse().unwrap(), None).await.unwrap();
+
+        home.accounts.select_household(&now, cottage).await.unwrap();
+        let there = home.accounts.session(&owner.token).await.unwrap();
+        assert_eq!((there.household(), there.role()), (cottage, Some(Role::Owner)));
+        assert_eq!(home.accounts.household(&there).await.unwrap().name.unwrap().open(), "Cottage");
+        assert_eq!(home.accounts.zone(&there).await.unwrap(), "Europe/Oslo");
+        assert_eq!(home.accounts.api_token(&token.token).await.unwrap().household(), home.terminal.household());
+        let places = home.accounts.places(&there).await.unwrap();
+        assert_eq!(places.iter().map(|place| place.household.id).collect::<Vec<_>>(), [now.household(), cottage]);
+        let neighbours = home.neighbours().await.household();
+        assert_eq!(kind(home.accounts.select_household(&there, neighbours).await), Kind::NotFound);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_household_keeps_an_owner_even_when_two_leave_at_once() {
+    db::testing::each(migrations, |db| async move {
+        let home = home(db).await;
+        let owner = home.owner().await.caller;
+        let bob = home.viewer(&owner, "Bob").await.caller;
+        let (ada, ben) = (owner.account().unwrap(), bob.account().unwrap());
+        assert_eq!(kind(home.accounts.remove_member(&owner, ada).await), Kind::Conflict, "the only one stays");
+        assert_eq!(kind(home.accounts.set_role(&owner, ada, Role::Member, None).await), Kind::Conflict);
+        assert_eq!(kind(home.accounts.set_role(&bob, ben, Role::Owner, None).await), Kind::Denied);
+
+        home.clock.advance(11 * MINUTE);
+        let stale = home.accounts.set_role(&owner, ben, Role::Owner, None).await;
+        assert_eq!(kind(stale), Kind::StepUp, "making an owner needs a fresh confirmation");
+        assert_eq!(kind(home.accounts.confirm(&owner, &secret(OTHER)).await), Kind::Denied);
+        home.accounts.confirm(&owner, &secret(PASSWORD)).await.unwrap();
+        let owner = home.accounts.refresh(&owner).await.unwrap();
+        home.accounts.set_role(&owner, ben, Role::Owner, None).await.unwrap();
+        let bob = home.accounts.refresh(&bob).await.unwrap();
+
+        let leave = |caller: Caller| {
+            let accounts = home.accounts.clone();
+            async move { accounts.remove_member(&caller, caller.account().unwrap()).await }
+        };
+        let (first, second) = tokio::join!(leave(owner), leave(bob));
+        assert_eq!([first.is_ok(), second.is_ok()].iter().filter(|ok| **ok).count(), 1);
+        assert_eq!(home.accounts.owners(home.terminal.household()).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_manager_decides_over_members_and_an_installer_comes_for_a_while_and_sees_no_picture() {
+    db::testing::each(migrations, |db| async move {
+        let home = home(db).await;
+        let owner = home.owner().await.caller;
+        let member = home.viewer(&owner, "Bob").await.caller;
+        let manager = home.viewer(&owner, "Mona").await.caller;
+        let (bob, mona) = (member.account().unwrap(), manager.account().unwrap());
+        home.accounts.set_role(&owner, mona, Role::Manager, None).await.unwrap();
+        let manager = home.accounts.refresh(&manager).await.unwrap();
+        assert_eq!(kind(home.accounts.remove_member(&manager, owner.account().unwrap()).await), Kind::Denied);
+        assert_eq!(kind(home.accounts.set_role(&manager, bob, Role::Manager, None).await), Kind::Denied);
+        assert_eq!(kind(home.accounts.set_role(&manager, mona, Role::Owner, None).await), Kind::Denied);
+
+        let now = home.accounts.world.clock.now();
+        let install = |until| home.accounts.set_role(&manager, bob, Role::Installer, until);
+        assert_eq!(kind(install(None).await), Kind::Invalid);
+        assert_eq!(kind(install(Some(now)).await), Kind::Invalid);
+        install(Some(now + DAY)).await.unwrap();
+        let installer = home.accounts.refresh(&member).await.unwrap();
+        assert_eq!(installer.scopes().to_string(), "cameras:read cameras:write");
+        home.clock.advance(DAY);
+        assert!(home.accounts.refresh(&member).await.unwrap().role().is_none(), "the time is over");
+        assert_eq!(home.accounts.people(&owner).await.unwrap().len(), 2);
+        assert_eq!(home.accounts.expire().await.unwrap(), 1);
+    })
+    .await;
+}
+
+fn newcomer(login: &str) -> NewAccount {
+    NewAccount {
+        login: login.into(),
+        password: secret(OTHER),
+        display_name: Some("Zoe".into()),
+        phone: None,
+        language: Language::De,
+        adult: true,
+    }
+}
+
+#[tokio::test]
+async fn signing_up_tells_nobody_whether_an_address_has_an_account() {
+    policy::prove!(C1_1_1, C11_1);
+    db::testing::each(migrations, |db| async move {
+        let home = home(db).await;
+        let accounts = &home.accounts;
+        let sign_up = |new| accounts.sign_up(new, true, false, home_address(), firefox());
+        let minor = NewAccount { adult: false, ..newcomer("kid@example.org") };
+        assert_eq!(sign_up(minor).await.err().unwrap().at_field(), Some("adult"));
+        assert_eq!(sign_up(newcomer("a name")).await.err().unwrap().at_field(), Some("login"));
+
+        let SignedUp::LookIntoMail { account: Some(id), known: None } = sign_up(newcomer("zoe@example.org")).await.unwrap()
+        else {
+            panic!("an account waits for its mail")
+        };
+        assert_eq!(kind(home.sign_in("zoe@example.org", OTHER).await), Kind::Unauthenticated, "not before the mail");
+        assert!(accounts.forgotten("zoe@example.org", home_address()).await.unwrap().is_none());
+        let again = sign_up(newcomer("Zoe@Example.org")).await.unwrap();
+        assert!(matches!(again, SignedUp::LookIntoMail { account: None, known: Some(known) } if known == id));
+
+        let link = accounts.verification_link(id).await.unwrap();
+        let session = accounts.verify_address(&link.token, firefox()).await.unwrap();
+        assert!(accounts.verify_address(&link.token, firefox()).await.is_err(), "a link works once");
+        let me = accounts.me(&session.caller).await.unwrap();
+        assert!(me.verified && me.language == Language::De && me.name().open() == "Zoe");
+        assert!(session.caller.role().is_none(), "the person belongs to no household yet");
+        assert!(home.sign_in("ZOE@example.org", OTHER).await.is_ok());
+        assert_eq!(accounts.forgotten("zoe@example.org", home_address()).await.unwrap(), Some(id));
+        assert_eq!(accounts.contact(id).await.unwrap().address.unwrap().open(), "zoe@example.org");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_verifies_is_forgotten_after_a_week() {
+    db::testing::each(migrations, |db| async move {
+        let home = home(db).await;
+        home.accounts.sign_up(newcomer("zoe@example.org"), true, false, home_address(), firefox()).await.unwrap();
+        home.clock.advance(7 * DAY);
+        assert_eq!(home.accounts.expire().await.unwrap(), 0);
+        home.clock.advance(MINUTE);
+        assert_eq!(home.accounts.expire().await.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_mail_an_invited_person_is_signed_in_at_once() {
+    db::testing::each(migrations, |db| async move {
+        let home = home(db).await;
+        let sign_up = |name: &str| home.accounts.sign_up(newcomer(name), false, true, home_address(), firefox());
+        let SignedUp::SignedIn(session) = sign_up("Zoe").await.unwrap() else { panic!("no mail is waited for") };
+        assert!(!home.accounts.me(&session.caller).await.unwrap().verified, "a user name proves nothing");
+        assert_eq!(kind(sign_up("zoe").await), Kind::Conflict);
+        assert!(home.sign_in("Zoe", OTHER).await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_changes_when_both_ends_have_agreed() {
+    policy::prove!(C3_1);
+    db::testing::each(migrations, |db| async move {
+        let home = home(db).await;
+        let accounts = &home.accounts;
+        let SignedUp::SignedIn(session) =
+            accounts.sign_up(newcomer("old@example.org"), true, true, home_address(), firefox()).await.unwrap()
+        else {
+            panic!("the invitation proved the address")
+        };
+        let me = session.caller.clone();
+        assert_eq!(kind(accounts.ask_for_login(&me, "new@example", true).await), Kind::Invalid);
+        let first = accounts.ask_for_login(&me, "new@example.org", true).await.unwrap().unwrap();
+        assert_eq!(kind(accounts.take_address(&first.token).await), Kind::NotFound, "the old address is asked first");
+        let (id, address, second) = accounts.leave_address(&first.token).await.unwrap();
+        assert_eq!((Some(id), address.open().as_str()), (me.account(), "new@example.org"));
+        assert_eq!(accounts.me(&me).await.unwrap().login.open(), "old@example.org", "nothing has changed yet");
+        accounts.take_address(&second.token).await.unwrap();
+        let now = accounts.me(&me).await.unwrap();
+        assert_eq!((now.login.open().as_str(), now.verified), ("new@example.org", true));
+        assert_eq!(kind(accounts.take_address(&second.token).await), Kind::NotFound);
+        home.clock.advance(10 * MINUTE);
+        let stale = accounts.refresh(&me).await.unwrap();
+        assert_eq!(kind(accounts.ask_for_login(&stale, "third@example.org", true).await), Kind::StepUp);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_detail_of_a_profile_can_be_corrected_and_taken_away() {
+    policy::prove!(C3_1);
+    db::testing::each(migrations, |db| async move {
+        let home = home(db).await;
+        let me = home.owner().await.caller;
+        let set = |change| home.accounts.change_profile(&me, change);
+        let text = |text: &str| Some(Some(text.to_owned()));
+        set(ProfileChange { phone: text("+49 30 1234"), zone: text("asia/tokyo"), ..Default::default() }).await.unwrap();
+        set(ProfileChange { display_name: text("Ada L."), language: Some(Language::De), ..Default::default() })
+            .await
+            .unwrap();
+        let now = home.accounts.me(&me).await.unwrap();
+        assert_eq!((now.phone.unwrap().open().as_str(), now.zone.as_deref()), ("+49 30 1234", Some("Asia/Tokyo")));
+        assert_eq!((now.display_name.unwrap().open().as_str(), now.language), ("Ada L.", Language::De));
+        let wrong = set(ProfileChange { phone: text("call me"), display_name: text("X"), ..Default::default() }).await;
+        assert_eq!(wrong.err().unwrap().at_field(), Some("phone"));
+        set(ProfileChange { display_name: Some(None), phone: Some(None), zone: Some(None), language: None })
+            .await
+            .unwrap();
+        let now = home.accounts.me(&me).await.unwrap();
+        assert!(now.phone.is_none() && now.zone.is_none() && now.name().open() == "Ada");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_closed_account_is_dark_at_once_and_opens_again_by_its_link() {
+    policy::prove!(C3_3);
+    db::testing::each(migrations, |db| async move {
+        let home = home(db).await;
+        let owner = home.owner().await;
+        let id = owner.caller.account().unwrap();
+        let token = home.accounts.create_token(&owner.caller, None, Scopes::ALL, None).await.unwrap();
+        let link = home.accounts.reopen_link(id).await.unwrap();
+        home.accounts.close(home.accounts.db.conn(), id).await.unwrap();
+        assert!(home.accounts.session(&owner.token).await.is_err());
+        assert!(home.accounts.refresh(&owner.caller).await.is_err());
+        assert_eq!(kind(home.accounts.api_token(&token.token).await), Kind::Closed);
+        assert_eq!(kind(home.sign_in("Ada", PASSWORD).await), Kind::Closed, "who knows the password is told");
+        assert_eq!(kind(home.sign_in("Ada", OTHER).await), Kind::Unauthenticated);
+
+        let back = home.accounts.reopen(&link.token, firefox()).await.unwrap();
+        assert_eq!(back.caller.account(), Some(id));
+        assert!(home.accounts.api_token(&token.token).await.is_ok() && home.sign_in("Ada", PASSWORD).await.is_ok());
+        assert_eq!(kind(home.accounts.reopen(&link.token, firefox()).await), Kind::NotFound);
     })
     .await;
 }

@@ -2,7 +2,7 @@
 //!
 //! A token has scopes and an end. It can never do more than the person who made it, and it goes with that person.
 
-use crate::{Accounts, Caller, HouseholdId, Label, Role, Scope, Scopes, TokenId, Via, account, secret, session};
+use crate::{AccountId, Accounts, Caller, HouseholdId, Label, Scope, Scopes, TokenId, Via, account, secret, session};
 use base::{Error, Pii, Result, Secret, Time};
 use sea_orm::{ExprTrait, QueryOrder, entity::prelude::*, sea_query::Expr};
 use std::time::Duration;
@@ -95,7 +95,7 @@ pub struct NewToken {
 pub struct Token {
     pub id: TokenId,
     /// Who made it; none at the machine's own terminal.
-    pub account: Option<crate::AccountId>,
+    pub account: Option<AccountId>,
     pub label: Label,
     pub name: Option<Pii<String>>,
     pub scopes: Scopes,
@@ -124,10 +124,22 @@ impl Accounts {
         match found.map_err(db::error)? {
             Some((token, account)) if now.micros() < token.expires => {
                 self.note_token_use(&token, now).await;
-                token_caller(&token, account.as_ref())
+                self.token_caller(&token, account.as_ref()).await
             }
             _ => Err(unknown()),
         }
+    }
+
+    async fn token_caller(&self, token: &Model, account: Option<&account::Model>) -> Result<Caller> {
+        let id: TokenId = token.id.into();
+        let (via, scopes, label) = (Via::Token(id), token.scopes.parse()?, Label::token(id));
+        let household = HouseholdId::from(token.household);
+        let Some(account) = account else { return Ok(Caller::program(household, via, scopes, label)) };
+        account.require_open()?;
+        // A token is for one household: it does not wander to another when the person has left.
+        let place = self.place_of(account.id.into(), Some(household)).await?;
+        let place = place.filter(|(found, _)| *found == household);
+        Ok(Caller::person(account.id.into(), place, via, scopes, label))
     }
 
     async fn note_token_use(&self, token: &Model, now: Time) {
@@ -163,7 +175,7 @@ impl Accounts {
         let row = Model {
             id: id.uuid(),
             household: caller.household().uuid(),
-            account: caller.account().map(crate::AccountId::uuid),
+            account: caller.account().map(AccountId::uuid),
             hash: hash.to_vec(),
             scopes: scopes.to_string(),
             name: self.seal_token_name(caller, id, name).await?,
@@ -212,15 +224,6 @@ fn unknown() -> Error {
     Error::unauthenticated("the token is unknown, was revoked or has expired")
 }
 
-fn token_caller(token: &Model, account: Option<&account::Model>) -> Result<Caller> {
-    let id: TokenId = token.id.into();
-    let (via, scopes, label) = (Via::Token(id), token.scopes.parse()?, Label::token(id));
-    match account {
-        Some(account) => Caller::member(account, via, scopes, label),
-        None => Ok(Caller::new(None, HouseholdId::from(token.household), Role::Owner, via, scopes, label)),
-    }
-}
-
 fn check_scopes(caller: &Caller, scopes: Scopes) -> Result<()> {
     if scopes.is_empty() {
         return Err(Error::invalid("a token needs at least one scope").field("scope"));
@@ -239,12 +242,18 @@ fn lifetime(days: Option<u32>) -> Result<Duration> {
     Ok(Duration::from_secs(u64::from(days) * 86_400))
 }
 
+/// Revokes what a person made for a household.
+pub(crate) async fn revoke_of(conn: &impl ConnectionTrait, household: HouseholdId, account: AccountId) -> Result<()> {
+    let theirs = Column::Household.eq(household.uuid()).and(Column::Account.eq(account.uuid()));
+    Entity::delete_many().filter(theirs).exec(conn).await.map(drop).map_err(db::error)
+}
+
 /// The rows that the caller may see and revoke.
 fn revocable(caller: &Caller) -> Result<Expr> {
     let household = Column::Household.eq(caller.household().uuid());
     match caller.scopes().has(Scope::Admin) {
         true => Ok(household),
-        false => Ok(household.and(Column::Account.eq(caller.person()?.uuid()))),
+        false => Ok(household.and(Column::Account.eq(caller.require_person()?.uuid()))),
     }
 }
 

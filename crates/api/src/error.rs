@@ -40,6 +40,8 @@ fn describe(kind: Kind) -> (&'static str, &'static str, StatusCode) {
         Kind::OutOfRange => ("/problems/out-of-range", "More than is allowed", StatusCode::UNPROCESSABLE_ENTITY),
         Kind::Unauthenticated => ("/problems/unauthenticated", "Not signed in", StatusCode::UNAUTHORIZED),
         Kind::Denied => ("/problems/denied", "Not allowed", StatusCode::FORBIDDEN),
+        Kind::StepUp => ("/problems/step-up", "Show again who you are", StatusCode::FORBIDDEN),
+        Kind::Closed => ("/problems/closed", "The account is closed", StatusCode::FORBIDDEN),
         Kind::NotFound => ("/problems/not-found", "Not found", StatusCode::NOT_FOUND),
         Kind::NoFootage => ("/problems/no-footage", "No footage", StatusCode::NOT_FOUND),
         Kind::Conflict => ("/problems/conflict", "In conflict with what is there", StatusCode::CONFLICT),

@@ -16,6 +16,10 @@ pub enum Kind {
     Unauthenticated,
     /// A valid credential without the right (HTTP 403).
     Denied,
+    /// The right is there, but the person must show again who they are (HTTP 403, its own problem type).
+    StepUp,
+    /// The account is closed; it can be reopened for a while (HTTP 403, its own problem type).
+    Closed,
     /// No such thing, or one that the caller may not know of (HTTP 404).
     NotFound,
     /// The thing exists, but no footage does for the time asked (HTTP 404, its own problem type).
@@ -102,7 +106,7 @@ macro_rules! constructors {
 
 constructors! {
     invalid => Invalid, out_of_range => OutOfRange, unauthenticated => Unauthenticated, denied => Denied,
-    not_found => NotFound, no_footage => NoFootage, conflict => Conflict, too_large => TooLarge,
+    step_up => StepUp, closed => Closed, not_found => NotFound, no_footage => NoFootage, conflict => Conflict, too_large => TooLarge,
     too_many => TooMany, unavailable => Unavailable, internal => Internal,
 }
 

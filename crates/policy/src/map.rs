@@ -85,6 +85,7 @@ words! {
         AccountId => "user.unique_id",
         Name => "user.name",
         Email => "user.contact.email",
+        Phone => "user.contact.phone_number",
         Credential => "user.authorization.credentials",
         Membership => "user.account.membership",
         Preference => "user.preferences",
