@@ -20,7 +20,7 @@ use accounts::{Caller, Scope};
 use base::{Error, Range, Result, Secret, Shutdown, Time, World};
 use camera::Allow;
 use db::Db;
-use devices::{Camera, CameraId, Devices, Mode, grant::ViewTicket};
+use devices::{Camera, CameraId, Devices, Mode, grant::{Action, ViewTicket}};
 use std::{
     collections::{BTreeMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
@@ -298,20 +298,27 @@ impl Cloud {
         Ok(Some(status))
     }
 
-    /// Spans of footage and gaps with their cause.
+    /// Spans of footage and gaps with their cause, as far back as the caller may look.
     pub async fn timeline(&self, caller: &Caller, camera: CameraId, range: Range) -> Result<Timeline> {
         self.0.parts.devices.camera(caller, camera).await?;
         if range.duration() > LONGEST_TIMELINE {
             return Err(Error::out_of_range("a timeline covers at most 31 days").field("end"));
         }
-        let mut spans = self.0.index.spans(camera, range).await?;
+        let Some(since) = self.0.parts.devices.history_since(caller, camera).await? else {
+            return Ok(Timeline { range, spans: Vec::new(), gaps: Vec::new(), live_edge: None });
+        };
+        let live_edge = self.live_edge(camera).await?;
+        let shown = Range { start: range.start.max(since), end: range.end };
+        if shown.start >= shown.end {
+            return Ok(Timeline { range, spans: Vec::new(), gaps: Vec::new(), live_edge });
+        }
+        let mut spans = self.0.index.spans(camera, shown).await?;
         for stream in STREAMS {
             for recent in self.0.recorder.recent(camera, stream) {
                 spans.push(Span { stream, range: recent.file.range, bytes: 0 });
             }
         }
-        let live_edge = self.live_edge(camera).await?;
-        Ok(Timeline { range, spans: joined(spans, range), gaps: self.0.index.gaps(camera, range).await?, live_edge })
+        Ok(Timeline { range, spans: joined(spans, shown), gaps: self.0.index.gaps(camera, shown).await?, live_edge })
     }
 
     async fn live_edge(&self, camera: CameraId) -> Result<Option<Time>> {
@@ -327,7 +334,7 @@ impl Cloud {
 
     /// The fragments of a range, for a playlist. Names instants, shows no picture.
     pub async fn footage(&self, caller: &Caller, camera: CameraId, stream: Stream, range: Range) -> Result<Footage> {
-        self.0.parts.devices.may_still_view(caller, camera).await?;
+        self.0.parts.devices.may_view(caller, camera, Action::Play, Some(range)).await?;
         if range.duration() > crate::playback::LONGEST_RECORDING {
             return Err(Error::out_of_range("a playlist covers at most 24 hours").field("end"));
         }
@@ -343,7 +350,7 @@ impl Cloud {
         at: Time,
         audio: bool,
     ) -> Result<(String, Vec<u8>)> {
-        self.0.parts.devices.may_still_view(caller, camera).await?;
+        self.0.parts.devices.may_view(caller, camera, Action::Play, Some(crate::playback::one_instant(at))).await?;
         self.0.playback.init(camera, stream, at, audio).await
     }
 

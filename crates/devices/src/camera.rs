@@ -525,7 +525,10 @@ impl Devices {
     /// The household's cameras, in the order that people gave them.
     pub async fn cameras(&self, caller: &Caller) -> Result<Vec<Camera>> {
         caller.require(Scope::CamerasRead)?;
-        let rows = self.rows(self.db.conn(), caller).await?;
+        let mut rows = self.rows(self.db.conn(), caller).await?;
+        if let Some(known) = self.known_to(caller).await? {
+            rows.retain(|row| known.contains(&row.id.into()));
+        }
         let key = self.keys.of(caller.household()).await?;
         rows.iter().map(|row| Ok(opened(row, &key)?.seen_by(caller))).collect()
     }
@@ -533,6 +536,9 @@ impl Devices {
     /// One camera of the household.
     pub async fn camera(&self, caller: &Caller, id: CameraId) -> Result<Camera> {
         caller.require(Scope::CamerasRead)?;
+        if self.known_to(caller).await?.is_some_and(|known| !known.contains(&id)) {
+            return Err(unknown());
+        }
         let row = self.row(self.db.conn(), caller, id).await?;
         Ok(opened(&row, &self.keys.of(caller.household()).await?)?.seen_by(caller))
     }

@@ -301,8 +301,8 @@ impl OpenViews {
 }
 
 impl Devices {
-    /// A ticket to watch `range` of a camera, or the present moment. Owner and viewers of the camera's household may,
-    /// with the scope `media:read`; to all others the camera does not exist. Refusals are logged too.
+    /// A ticket to watch `range` of a camera, or the present moment. It takes the scope `media:read`, and the right from
+    /// the role or a grant; to whom the camera is not known it does not exist. Refusals are logged too.
     pub async fn ticket(
         &self,
         caller: &Caller,
@@ -311,7 +311,7 @@ impl Devices {
         range: Option<Range>,
     ) -> Result<ViewTicket> {
         let now = self.world.clock.now();
-        if let Err(refusal) = self.check_view(caller, camera).await {
+        if let Err(refusal) = self.may_view(caller, camera, action, range).await {
             self.log_refusal(caller, camera, action, &refusal, now).await;
             return Err(refusal);
         }
@@ -322,18 +322,25 @@ impl Devices {
         Ok(ViewTicket { caller: caller.clone(), camera, action, range })
     }
 
-    /// An error once the caller may not watch the camera any more: the session or token ended, the person or the
-    /// camera was removed.
+    /// An error once the caller may not watch the camera live any more: the session or token ended, the person or the
+    /// camera was removed, the grant is over.
     pub async fn may_still_view(&self, caller: &Caller, camera: CameraId) -> Result<()> {
         let caller = self.accounts.refresh(caller).await?;
-        self.check_view(&caller, camera).await
+        self.may_view(&caller, camera, Action::Live, None).await
     }
 
-    async fn check_view(&self, caller: &Caller, camera: CameraId) -> Result<()> {
+    /// An error unless the caller may do this with pictures of the camera; `range` is of recordings, none is the present.
+    pub async fn may_view(
+        &self,
+        caller: &Caller,
+        camera: CameraId,
+        action: Action,
+        range: Option<Range>,
+    ) -> Result<()> {
         caller.require(Scope::MediaRead)?;
         let household = self.household_of(camera).await?;
         policy::enforce!(C9_3_4, household == Some(caller.household()), camera::unknown());
-        Ok(())
+        self.check_right(caller, camera, action, range).await
     }
 
     /// A refusal stands even if it cannot be logged.

@@ -1,4 +1,4 @@
-//! Cameras as things people own: their settings, who may watch them, and who did.
+//! Cameras as things people own: their settings, who may watch them, who is invited to, and who did.
 //!
 //! [`Devices`] is the door. Recorders follow [`Devices::changes`]; whoever shows a picture or plays a sound first gets
 //! a [`grant::ViewTicket`], which is built by writing the view log.
@@ -7,13 +7,19 @@ mod address;
 mod camera;
 mod change;
 pub mod grant;
+mod group;
 pub mod import;
+mod invitation;
+mod right;
 mod schema;
 #[cfg(test)]
 mod tests;
 
 pub use camera::{Area, Camera, Edit, MOST_DAYS, Mode, Settings, Stream, Target, Transport};
 pub use change::Change;
+pub use group::{Group, GroupId};
+pub use invitation::{Invitation, InvitationId, NewInvitation, Offer};
+pub use right::{Grant, Hours, MOST_GRANTS, Right, Which};
 pub use schema::migrations;
 
 use accounts::{Accounts, ColumnKeys};
@@ -28,7 +34,8 @@ base::id!(
 );
 
 /// The data map of this context's tables.
-pub const DATA_MAP: &[policy::Table] = &[camera::MAP, change::MAP, grant::MAP];
+pub const DATA_MAP: &[policy::Table] =
+    &[camera::MAP, change::MAP, grant::MAP, group::MAP, group::place::MAP, right::MAP, invitation::MAP];
 
 /// Cameras, their settings and the view log. Cheap to clone.
 #[derive(Clone)]
@@ -87,6 +94,6 @@ impl Devices {
     /// Deletes rows of the logs that are past their retention. Says how many.
     pub async fn expire(&self) -> Result<u64> {
         let now = self.world.clock.now();
-        Ok(self.expire_views(now).await? + self.expire_changes(now).await?)
+        Ok(self.expire_views(now).await? + self.expire_changes(now).await? + self.expire_invitations(now).await?)
     }
 }

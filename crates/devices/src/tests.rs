@@ -25,9 +25,9 @@ fn all_migrations() -> Vec<Box<dyn MigrationTrait>> {
 }
 
 fn keys() -> ColumnKeys {
-    ColumnKeys::new(|household| async move {
+    ColumnKeys::new(|owner| async move {
         let mut key = [1; 32];
-        key[..16].copy_from_slice(&household.bytes());
+        key[..16].copy_from_slice(&owner);
         Ok(db::ColumnKey::new(key))
     })
 }
@@ -43,7 +43,7 @@ async fn home(db: Db) -> Home {
     let household = accounts.ensure_household().await.unwrap();
     let owner = accounts.ensure_demo_owner(household, "Ada").await.unwrap();
     let owner = accounts.begin_demo_session(owner, firefox()).await.unwrap().caller;
-    let (_, link) = accounts.invite_viewer(&owner, "Bob").await.unwrap();
+    let (_, link) = accounts.add_by_hand(&owner, "Bob", Role::Member).await.unwrap();
     let password = secret("seven quiet nightjars sing");
     let viewer = accounts.redeem_setup(&link.token, None, &password, firefox()).await.unwrap();
     Home { devices, accounts, db, clock, terminal: Caller::system(household), owner, viewer }
@@ -477,11 +477,11 @@ async fn a_live_view_is_logged_to_its_end_and_stops_when_the_right_ends() {
 
         home.devices.remove(&home.owner, drive).await.unwrap();
         assert_eq!(kind(goes_on(&home.owner, drive, started).await), Kind::NotFound);
-        home.accounts.remove_viewer(&home.owner, viewer.account().unwrap()).await.unwrap();
-        assert_eq!(kind(goes_on(viewer, porch, started).await), Kind::Unauthenticated);
+        home.accounts.remove_member(&home.owner, viewer.account().unwrap()).await.unwrap();
+        assert_eq!(kind(goes_on(viewer, porch, started).await), Kind::Denied);
         let log = home.devices.view_log(&home.owner, None, None, 10).await.unwrap();
         assert_eq!(log.items.len(), 2, "the log outlives the camera and the person");
-        assert_eq!(viewer.role(), Role::Viewer);
+        assert_eq!(viewer.role(), Some(Role::Member));
     })
     .await;
 }
@@ -571,4 +571,121 @@ fn holds(folder: &std::path::Path, text: &str) -> bool {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         bytes.windows(text.len()).any(|window| window == text.as_bytes())
     })
+}
+
+/// Somebody with an account of their own and no household.
+async fn sister(home: &Home) -> NewSession {
+    let (id, _) = home.accounts.add_by_hand(&home.owner, "Sister", Role::Member).await.unwrap();
+    let session = home.accounts.begin_demo_session(id, firefox()).await.unwrap();
+    home.accounts.remove_member(&home.owner, id).await.unwrap();
+    NewSession { caller: home.accounts.refresh(&session.caller).await.unwrap(), ..session }
+}
+
+fn weekend(camera: CameraId, start: Time, end: Time) -> Offer {
+    let rights = vec![Right::Live, Right::History];
+    let grant = Grant { which: Which::Camera(camera), rights, start: Some(start), end: Some(end), weekly: Vec::new() };
+    Offer { role: Role::Guest, until: None, grants: vec![grant] }
+}
+
+#[tokio::test]
+async fn a_guest_sees_what_was_granted_while_it_was_granted_and_nothing_from_before() {
+    policy::prove!(C9_3_4);
+    db::testing::each(all_migrations, |db| async move {
+        let home = home(db).await;
+        let (porch, nursery) = (home.camera("Porch").await, home.camera("Nursery").await);
+        let sister = sister(&home).await.caller;
+        let day = Duration::from_secs(86_400);
+        let (begins, ends) = (home.now() + day, home.now() + 3 * day);
+        let made = home.devices.invite(&home.owner, weekend(porch, begins, ends), None, false).await.unwrap();
+        let open = home.devices.invitation(&made.token).await.unwrap();
+        assert_eq!((open.offer.role, open.inviter), (Role::Guest, home.owner.account()));
+        home.devices.accept_invitation(&sister, &made.token).await.unwrap();
+        assert_eq!(kind(home.devices.accept_invitation(&sister, &made.token).await), Kind::NotFound, "a link works once");
+
+        let guest = home.accounts.refresh(&sister).await.unwrap();
+        assert_eq!(guest.role(), Some(Role::Guest));
+        let watch = |camera, action, range| home.devices.ticket(&guest, camera, action, range);
+        assert!(home.devices.cameras(&guest).await.unwrap().is_empty(), "not before it begins");
+        assert_eq!(kind(watch(porch, Action::Live, None).await), Kind::NotFound);
+
+        home.clock.advance(day + 3600 * SECOND);
+        let seen = home.devices.cameras(&guest).await.unwrap();
+        assert_eq!(seen.iter().map(|camera| camera.id).collect::<Vec<_>>(), [porch]);
+        assert!(watch(porch, Action::Live, None).await.is_ok());
+        let minute = |start: Time| Some(Range { start, end: start + 60 * SECOND });
+        assert!(watch(porch, Action::Play, minute(begins)).await.is_ok());
+        assert_eq!(kind(watch(porch, Action::Play, minute(begins - SECOND)).await), Kind::Denied, "from before");
+        assert_eq!(kind(watch(porch, Action::Download, minute(begins)).await), Kind::Denied, "no right to export");
+        assert_eq!(kind(watch(nursery, Action::Live, None).await), Kind::NotFound);
+        assert_eq!(kind(home.devices.camera(&guest, nursery).await), Kind::NotFound);
+        assert_eq!(home.devices.history_since(&guest, porch).await.unwrap(), Some(begins));
+        assert_eq!(home.devices.grants(&guest, guest.account().unwrap()).await.unwrap().len(), 1);
+        assert_eq!(kind(home.devices.grants(&guest, home.owner.account().unwrap()).await), Kind::Denied);
+
+        home.clock.advance(2 * day);
+        assert!(home.devices.may_still_view(&guest, porch).await.is_err(), "the weekend is over");
+        assert!(home.devices.cameras(&guest).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_removed_loses_every_grant_and_regains_none_by_coming_back() {
+    db::testing::each(all_migrations, |db| async move {
+        let home = home(db).await;
+        let porch = home.camera("Porch").await;
+        let sister = sister(&home).await.caller;
+        let id = sister.account().unwrap();
+        let offer = || weekend(porch, home.now(), home.now() + 3600 * SECOND);
+        let made = home.devices.invite(&home.owner, offer(), None, false).await.unwrap();
+        home.devices.accept_invitation(&sister, &made.token).await.unwrap();
+        assert!(home.devices.may_still_view(&sister, porch).await.is_ok());
+        home.accounts.remove_member(&home.owner, id).await.unwrap();
+        assert_eq!(kind(home.devices.may_still_view(&sister, porch).await), Kind::Denied);
+
+        let group = home.devices.put_group(&home.owner, None, "Empty", &[]).await.unwrap();
+        let mut offer = offer();
+        offer.grants[0].which = Which::Group(group);
+        let made = home.devices.invite(&home.owner, offer, None, false).await.unwrap();
+        home.devices.accept_invitation(&sister, &made.token).await.unwrap();
+        assert_eq!(kind(home.devices.may_still_view(&sister, porch).await), Kind::NotFound);
+        home.devices.put_group(&home.owner, Some(group), "Outside", &[porch]).await.unwrap();
+        assert!(home.devices.may_still_view(&sister, porch).await.is_ok(), "the group has the camera now");
+        home.devices.remove_group(&home.owner, group).await.unwrap();
+        assert!(home.devices.may_still_view(&sister, porch).await.is_err(), "a grant goes with its group");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_is_taken_only_with_permission_and_goes_with_the_invitation() {
+    policy::prove!(C1_1_8);
+    db::testing::each(all_migrations, |db| async move {
+        let home = home(db).await;
+        let porch = home.camera("Porch").await;
+        let offer = || weekend(porch, home.now(), home.now() + 3600 * SECOND);
+        let invite = |address, permitted| home.devices.invite(&home.owner, offer(), Some(address), permitted);
+        assert_eq!(invite("zoe@example.org", false).await.err().unwrap().at_field(), Some("permitted"));
+        assert_eq!(kind(invite("zoe@example.org, eve@example.org", true).await), Kind::Invalid);
+        let made = invite("zoe@example.org", true).await.unwrap();
+        let listed = home.devices.invitations(&home.owner).await.unwrap();
+        assert_eq!(listed[0].address.as_ref().unwrap().open(), "zoe@example.org");
+        let refused = home.devices.refuse_invitation(&made.token).await.unwrap();
+        assert_eq!(refused.unwrap().open(), "zoe@example.org", "for who never wants to be asked again");
+        assert!(home.devices.invitations(&home.owner).await.unwrap().is_empty());
+
+        let late = invite("zoe@example.org", true).await.unwrap();
+        home.clock.advance(Duration::from_secs(7 * 86_400));
+        assert_eq!(kind(home.devices.invitation(&late.token).await), Kind::NotFound);
+        assert_eq!(home.devices.expire().await.unwrap(), 1);
+        assert_eq!(kind(home.devices.invite(&home.viewer.caller, offer(), None, false).await), Kind::Denied);
+        let stale = home.devices.invite(&home.owner, offer(), None, false).await;
+        assert_eq!(kind(stale), Kind::StepUp, "sharing needs a fresh confirmation");
+        let mut wrong = offer();
+        wrong.role = Role::Owner;
+        assert_eq!(kind(home.devices.invite(&home.terminal, wrong, None, false).await), Kind::Invalid);
+        let elsewhere = weekend(CameraId::from_bytes([7; 16]), home.now(), home.now() + SECOND);
+        assert_eq!(kind(home.devices.invite(&home.terminal, elsewhere, None, false).await), Kind::NotFound);
+    })
+    .await;
 }

@@ -123,7 +123,7 @@ impl System {
 
     /// A new single-use address for the owner, noted in the view log.
     pub async fn setup_url(&self, caller: &Caller) -> Result<Secret<String>> {
-        let setup = self.accounts.create_setup_token(caller).await?;
+        let setup = self.accounts.create_setup_link(caller).await?;
         self.devices.log_setup_link(caller).await?;
         Ok(Secret::new(format!("{}setup#token={}", self.url(), setup.token.expose())))
     }
@@ -170,9 +170,9 @@ fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
 
 fn column_keys(vault: &Vault) -> ColumnKeys {
     let vault = vault.clone();
-    ColumnKeys::new(move |household: HouseholdId| {
+    ColumnKeys::new(move |owner| {
         let vault = vault.clone();
-        async move { Ok(vault.column_key(household.bytes()).await?) }
+        async move { Ok(vault.column_key(owner).await?) }
     })
 }
 

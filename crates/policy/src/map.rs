@@ -113,6 +113,7 @@ words! {
         AccountHolder => "account holder",
         HouseholdMember => "member of the household",
         Viewer => "person who watches",
+        ThirdPerson => "person whom somebody invited",
         PersonInView => "person in the camera's view",
     }
 }

@@ -91,7 +91,7 @@ impl Scene {
         house.devices.set_mode(&house.caller(), camera, Mode::Continuous).await.expect("and on");
         drop(simulator);
         let owner = house.accounts.ensure_demo_owner(house.household, "Ada").await.expect("an owner");
-        let (viewer, _) = house.accounts.invite_viewer(&house.caller(), "Ben").await.expect("a viewer");
+        let (viewer, _) = house.accounts.add_by_hand(&house.caller(), "Ben", accounts::Role::Member).await.expect("a viewer");
         let served = Served::new(house);
         let neighbours = served.neighbours().await;
         Self { served, owner, viewer, neighbours, camera, at: footage.start + Duration::from_millis(500) }
@@ -130,7 +130,7 @@ impl Scene {
 
     async fn invited(&self) -> AccountId {
         let house = &self.served.house;
-        let (id, _) = house.accounts.invite_viewer(&house.caller(), &self.name()).await.expect("somebody");
+        let (id, _) = house.accounts.add_by_hand(&house.caller(), &self.name(), accounts::Role::Member).await.expect("somebody");
         id
     }
 

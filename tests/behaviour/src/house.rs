@@ -76,9 +76,9 @@ impl House {
         let vault = Vault::open(keystore.clone(), root_key, shelf, world.clone()).await.expect("the vault opens");
         let keys = {
             let vault = vault.clone();
-            ColumnKeys::new(move |household: HouseholdId| {
+            ColumnKeys::new(move |owner: [u8; 16]| {
                 let vault = vault.clone();
-                async move { Ok(vault.column_key(household.bytes()).await?) }
+                async move { Ok(vault.column_key(owner).await?) }
             })
         };
         let accounts = Accounts::new(db.clone(), world.clone(), keys.clone());

@@ -229,7 +229,7 @@ async fn bad_questions_get_the_answers_of_the_contract() {
 #[tokio::test]
 async fn whoever_was_invited_signs_in_and_the_cookie_is_for_this_host_alone() {
     let served = Served::new(House::in_memory().await);
-    let setup = served.house.accounts.create_setup_token(&served.house.caller()).await.unwrap();
+    let setup = served.house.accounts.create_setup_link(&served.house.caller()).await.unwrap();
     let password = "seven quiet nightjars";
     let choice = serde_json::json!({
         "token": setup.token.expose(), "login": "ada", "password": password, "zone": "Europe/Paris",
