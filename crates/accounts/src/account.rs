@@ -406,6 +406,7 @@ impl Accounts {
         let tx = self.db.begin().await?;
         crate::link::use_up(&tx, &link).await?;
         self.set_closed(&tx, account.id.into(), None).await?;
+        self.tell(&tx, crate::fact::REOPENED, account.id.into()).await?;
         let begun = self.begin_session(&tx, &account, label).await?;
         tx.commit().await.map_err(db::error)?;
         self.with_caller(begun).await
@@ -489,4 +490,5 @@ mod tests {
         assert_eq!(folded("ＡDA"), folded("ada"));
         assert_eq!(folded("Zoe\u{308}"), folded("zoë"));
         assert_ne!(folded("ada"), folded("adä"));
-    }}
+    }
+}

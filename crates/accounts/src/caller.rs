@@ -258,6 +258,14 @@ impl Caller {
         }
     }
 
+    /// An error of kind `Denied` for an installer, who sets up cameras and destroys nothing that they saw.
+    pub fn require_resident(&self) -> Result<()> {
+        match self.role() {
+            Some(Role::Installer) => Err(Error::denied("an installer deletes neither cameras nor footage")),
+            _ => Ok(()),
+        }
+    }
+
     /// An error of kind `StepUp` unless the person showed within ten minutes who they are; a token never did. Whoever
     /// sits at the machine has.
     pub fn require_recent(&self, now: Time) -> Result<()> {

@@ -93,9 +93,7 @@ impl Accounts {
 
     pub(crate) async fn opened(&self, row: Model) -> Result<Household> {
         let name = match &row.name {
-            Some(sealed) => {
-                Some(Pii::new(self.keys.of(row.id.into()).await?.open_text(&place(row.id), sealed)?))
-            }
+            Some(sealed) => Some(Pii::new(self.keys.of(row.id.into()).await?.open_text(&place(row.id), sealed)?)),
             None => None,
         };
         Ok(Household { id: row.id.into(), name, zone: row.zone })

@@ -6,6 +6,7 @@
 mod account;
 mod caller;
 mod credential;
+pub mod fact;
 mod household;
 mod keys;
 mod label;
@@ -29,7 +30,7 @@ pub use household::Household;
 pub use keys::ColumnKeys;
 pub use label::Label;
 pub use language::Language;
-pub use link::{NewLink, Setup};
+pub use link::{NewLink, Setup, Step};
 pub use member::{Person, Place};
 pub use schema::migrations;
 pub use session::{NewSession, Session};

@@ -3,7 +3,10 @@
 //! The token is 256 random bits in the fragment of a URL; only its SHA-256 is stored. A new link of the same purpose for
 //! the same account makes the one before it void.
 
-use crate::{AccountId, Accounts, Caller, HouseholdId, Label, NewSession, Role, account, credential, member, secret, session};
+use crate::{
+    AccountId, Accounts, Caller, HouseholdId, Label, NewSession, Role, account, credential, fact, member, secret,
+    session,
+};
 use base::{Error, Pii, Result, Secret, Time};
 use sea_orm::{entity::prelude::*, sea_query::Expr};
 use std::time::Duration;
@@ -94,6 +97,31 @@ impl Purpose {
     }
 }
 
+/// A step of changing the address of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The person agrees at the old address.
+    Leave,
+    /// The person shows that the new one is theirs.
+    Take,
+}
+
+impl Step {
+    const fn purpose(self) -> Purpose {
+        match self {
+            Self::Leave => Purpose::LeaveAddress,
+            Self::Take => Purpose::TakeAddress,
+        }
+    }
+
+    const fn fact(self) -> &'static str {
+        match self {
+            Self::Leave => fact::ADDRESS_LEAVING,
+            Self::Take => fact::ADDRESS_TAKING,
+        }
+    }
+}
+
 /// A link that was just made. Its token goes into the fragment of a URL, which browsers do not send.
 #[derive(Debug)]
 pub struct NewLink {
@@ -174,6 +202,7 @@ impl Accounts {
         let key = self.keys.of_account(account.id.into()).await?;
         credential::set(&tx, &account, &hash, &key, &self.world).await?;
         session::end_others(&tx, account.id, None).await?;
+        self.tell(&tx, fact::PASSWORD_CHANGED, account.id.into()).await?;
         let session = self.begin_session(&tx, &account, label).await?;
         tx.commit().await.map_err(db::error)?;
         self.per_login.forgive(account.index()?);
@@ -224,36 +253,53 @@ impl Accounts {
         self.with_caller(session).await
     }
 
-    /// Asks for another login. A person whose address is verified agrees there first, then shows that the new one is
-    /// theirs; without mail (`by_mail` false) or with a user name the change is made at once.
-    pub async fn ask_for_login(&self, caller: &Caller, typed: &str, by_mail: bool) -> Result<Option<NewLink>> {
+    /// Asks for another login; true if the person must confirm it by mail. A person whose address is verified agrees
+    /// there first, then shows that the new one is theirs; without mail (`by_mail` false), and for a user name, the
+    /// change is made at once.
+    pub async fn ask_for_login(&self, caller: &Caller, typed: &str, by_mail: bool) -> Result<bool> {
         caller.require_recent(self.world.clock.now())?;
         let (mut account, _) = self.signed_in(caller).await?;
         let wanted = account::login(typed)?;
-        let id = AccountId::from(account.id);
         if by_mail && account::is_address(&wanted) {
-            let step = if account.verified.is_some() { Purpose::LeaveAddress } else { Purpose::TakeAddress };
-            return self.new_link(step, None, Some(id), Some(&wanted)).await.map(Some);
+            let step = if account.verified.is_some() { Step::Leave } else { Step::Take };
+            self.begin_step(account.id.into(), step, &wanted).await?;
+            return Ok(true);
         }
         let tx = self.db.begin().await?;
         self.rename_account(&tx, &mut account, &wanted).await?;
         tx.commit().await.map_err(db::error)?;
-        Ok(None)
+        Ok(false)
     }
 
-    /// Uses up the link at the old address. The next one goes to the new address.
-    pub async fn leave_address(&self, token: &Secret<String>) -> Result<(AccountId, Pii<String>, NewLink)> {
+    /// Notes the wanted address, and that a link is to be mailed. The link is made when it is sent.
+    async fn begin_step(&self, account: AccountId, step: Step, address: &str) -> Result<()> {
+        self.new_link(step.purpose(), None, Some(account), Some(address)).await?;
+        self.tell(self.db.conn(), step.fact(), account).await
+    }
+
+    /// The link for a step of changing the address, and the address that is wanted; none if nothing is under way. The
+    /// first step's link goes to the address of now, the second's to the wanted one.
+    pub async fn address_link(&self, account: AccountId, step: Step) -> Result<Option<(NewLink, Pii<String>)>> {
+        let mine = Entity::find().filter(Column::Account.eq(account.uuid()));
+        let mine = mine.filter(Column::Purpose.eq(step.purpose().as_str()));
+        let pending = mine.filter(Column::Expires.gt(self.world.clock.now().micros())).one(self.db.conn()).await;
+        let Some(pending) = pending.map_err(db::error)? else { return Ok(None) };
+        let address = self.address_of(&pending, account).await?;
+        let link = self.new_link(step.purpose(), None, Some(account), Some(address.open())).await?;
+        Ok(Some((link, address)))
+    }
+
+    /// Uses up the link at the old address; another goes to the new one.
+    pub async fn leave_address(&self, token: &Secret<String>) -> Result<()> {
         let (link, account) = self.find_link(token, Purpose::LeaveAddress).await?;
-        let account = account.ok_or_else(unknown)?;
-        let address = self.address_of(&link, account.id.into()).await?;
+        let id = account.ok_or_else(unknown)?.id.into();
+        let address = self.address_of(&link, id).await?;
         use_up(self.db.conn(), &link).await?;
-        let id = account.id.into();
-        let next = self.new_link(Purpose::TakeAddress, None, Some(id), Some(address.open())).await?;
-        Ok((id, address, next))
+        self.begin_step(id, Step::Take, address.open()).await
     }
 
     /// Uses up the link at the new address: from now on it is the account's login.
-    pub async fn take_address(&self, token: &Secret<String>) -> Result<AccountId> {
+    pub async fn take_address(&self, token: &Secret<String>) -> Result<()> {
         let (link, account) = self.find_link(token, Purpose::TakeAddress).await?;
         let mut account = account.ok_or_else(unknown)?;
         let address = self.address_of(&link, account.id.into()).await?;
@@ -261,8 +307,8 @@ impl Accounts {
         use_up(&tx, &link).await?;
         self.rename_account(&tx, &mut account, address.open()).await?;
         self.set_verified(&tx, account.id).await?;
-        tx.commit().await.map_err(db::error)?;
-        Ok(account.id.into())
+        self.tell(&tx, fact::ADDRESS_CHANGED, account.id.into()).await?;
+        tx.commit().await.map_err(db::error)
     }
 
     async fn address_of(&self, link: &Model, account: AccountId) -> Result<Pii<String>> {

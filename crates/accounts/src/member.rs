@@ -3,7 +3,9 @@
 //! Invariants: a household with people has an owner; nobody changes the role of somebody whom their own role does not
 //! decide over. Somebody may belong to several households, and acts in one of them at a time.
 
-use crate::{AccountId, Accounts, Caller, HouseholdId, Role, Scope, account, credential, household, link, session};
+use crate::{
+    AccountId, Accounts, Caller, HouseholdId, Role, Scope, account, credential, fact, household, link, session,
+};
 use base::{Error, Pii, Result, Time};
 use sea_orm::{ActiveValue::Set, QueryOrder, entity::prelude::*, sea_query::Expr};
 
@@ -163,7 +165,8 @@ impl Accounts {
         let now = self.world.clock.now();
         household::lock(conn, household).await?;
         let Some(member) = find(conn, household, account).await? else {
-            return insert(conn, household, account, role, until, now).await;
+            insert(conn, household, account, role, until, now).await?;
+            return self.tell_of_member(conn, fact::JOINED, household, account).await;
         };
         let over = member.until().is_some_and(|until| until <= now);
         if over || Role::stored(&member.role)? < role {
@@ -176,6 +179,7 @@ impl Accounts {
     /// people who have none.
     pub async fn add_by_hand(&self, caller: &Caller, login: &str, role: Role) -> Result<(AccountId, link::NewLink)> {
         caller.require(Scope::Admin)?;
+        caller.require_recent(self.world.clock.now())?;
         self.check_role(caller, role, None)?;
         let tx = self.db.begin().await?;
         let row = self.insert_account(&tx, login).await?;
@@ -187,6 +191,7 @@ impl Accounts {
     /// Another link with which a member of this household alone chooses a new password.
     pub async fn renew_link(&self, caller: &Caller, id: AccountId) -> Result<link::NewLink> {
         caller.require(Scope::Admin)?;
+        caller.require_recent(self.world.clock.now())?;
         self.subordinate(self.db.conn(), caller, id).await?;
         if self.memberships(id).await?.len() > 1 {
             return Err(Error::conflict("this person belongs to another household too, which keeps the account"));
@@ -194,9 +199,10 @@ impl Accounts {
         self.setup_link(caller.household(), Some(id)).await
     }
 
-    /// Changes what a member is, and until when. Only an owner makes an owner, after showing again who they are.
+    /// Changes what a member is, and until when, after showing again who one is. Only an owner makes an owner.
     pub async fn set_role(&self, caller: &Caller, id: AccountId, role: Role, until: Option<Time>) -> Result<()> {
         caller.require(Scope::Admin)?;
+        caller.require_recent(self.world.clock.now())?;
         self.check_role(caller, role, until)?;
         let tx = self.db.begin().await?;
         household::lock(&tx, caller.household()).await?;
@@ -212,9 +218,6 @@ impl Accounts {
         let now = self.world.clock.now();
         if !caller.role().is_some_and(|own| own.decides_over(role)) {
             return Err(Error::denied("nobody gives a role that their own does not decide over").field("role"));
-        }
-        if role == Role::Owner {
-            caller.require_recent(now)?;
         }
         match (role, until) {
             (Role::Installer, None) => Err(Error::invalid("say until when an installer may come in").field("until")),
@@ -240,6 +243,7 @@ impl Accounts {
         }
         Entity::delete_by_id((member.household, member.account)).exec(&tx).await.map_err(db::error)?;
         crate::token::revoke_of(&tx, caller.household(), id).await?;
+        self.tell_of_member(&tx, fact::LEFT, caller.household(), id).await?;
         tx.commit().await.map_err(db::error)
     }
 

@@ -307,6 +307,12 @@ fn unknown() -> Error {
 }
 
 impl Accounts {
+    /// In the demo a person shows who they are by being at this machine.
+    pub async fn confirm_demo(&self, caller: &Caller) -> Result<()> {
+        let (_, session) = self.signed_in(caller).await?;
+        self.confirm_session(session).await
+    }
+
     /// The account of that id begins a session without a credential: the demo's way in, for a browser on this machine.
     pub async fn begin_demo_session(&self, account: AccountId, label: Label) -> Result<NewSession> {
         let row = self.account(self.db.conn(), account).await?;

@@ -1,6 +1,6 @@
 //! Signing in with a user name and a password, and changing the password.
 
-use crate::{Accounts, Caller, Label, NewSession, account, credential, session};
+use crate::{Accounts, Caller, Label, NewSession, account, credential, fact, session};
 use base::{Error, Result, Secret};
 use sea_orm::entity::prelude::*;
 use std::net::IpAddr;
@@ -38,6 +38,7 @@ impl Accounts {
         let tx = self.db.begin().await?;
         credential::set(&tx, &account, &hash, &key, &self.world).await?;
         session::end_others(&tx, account.id, Some(current)).await?;
+        self.tell(&tx, fact::PASSWORD_CHANGED, account.id.into()).await?;
         tx.commit().await.map_err(db::error)
     }
 

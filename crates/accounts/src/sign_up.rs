@@ -4,7 +4,7 @@
 //! but opens only by the link that is mailed. Without mail an account is made at once, for which somebody must have
 //! handed over an invitation.
 
-use crate::{AccountId, Accounts, Label, Language, NewSession, account, credential, sign_in};
+use crate::{Accounts, Label, Language, NewSession, account, credential, fact, sign_in};
 use base::{Error, Result, Secret, Time};
 use sea_orm::{ActiveValue::Set, ExprTrait, entity::prelude::*};
 use std::{net::IpAddr, time::Duration};
@@ -41,20 +41,14 @@ pub struct NewAccount {
 /// What came of signing up.
 #[derive(Debug)]
 pub enum SignedUp {
-    /// A mail goes to the address; it is not told whether an account was made.
-    LookIntoMail {
-        /// The new account, whose verification is to be mailed; none if the address has one already.
-        account: Option<AccountId>,
-        /// The account that the address has already, whose person is told.
-        known: Option<AccountId>,
-    },
+    /// A mail goes to the address. It is not told whether an account was made.
+    LookIntoMail,
     /// The account is open.
     SignedIn(NewSession),
 }
 
 impl Accounts {
-    /// Makes an account. `invited` says that the person holds an invitation, and `proven` that it came to this very
-    /// address.
+    /// Makes an account. `by_mail` says that links can be mailed, `proven` that the invitation came to this very address.
     pub async fn sign_up(
         &self,
         new: NewAccount,
@@ -63,7 +57,7 @@ impl Accounts {
         address: IpAddr,
         label: Label,
     ) -> Result<SignedUp> {
-        self.per_address.spend(sign_in::network(address), self.world.clock.monotonic())?;
+        self.spend(address)?;
         policy::enforce!(
             C11_1,
             new.adult,
@@ -74,68 +68,89 @@ impl Accounts {
             return Err(Error::invalid("give an e-mail address").field("login"));
         }
         credential::check(&new.password, &login)?;
+        let details = details(&new)?;
         let hash = self.passwords.hash(&new.password).await?;
-        let known = self.by_index(self.login_index(&login).await?).await?;
-        match known {
-            Some(known) if by_mail && !proven => {
-                Ok(SignedUp::LookIntoMail { account: None, known: Some(known.id.into()) })
-            }
-            Some(_) => Err(Error::conflict("this user name or address is taken").field("login")),
-            None => self.make(new, &login, &hash, by_mail && !proven, proven, label).await,
+        if !by_mail || proven {
+            let account = self.open_account(&login, &hash, details, proven).await?;
+            let begun = self.begin_session(self.db.conn(), &account, label).await?;
+            return Ok(SignedUp::SignedIn(self.with_caller(begun).await?));
         }
+        // The rest takes longer for a new address than for a known one, so the answer does not wait for it.
+        let accounts = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = accounts.await_mail(&login, &hash, details).await {
+                tracing::error!(?error, "an account could not be made");
+            }
+        });
+        Ok(SignedUp::LookIntoMail)
     }
 
-    async fn make(
+    /// An account that waits for its mail; or, if the address has one, a word to its person.
+    async fn await_mail(&self, login: &str, hash: &str, details: account::ProfileChange) -> Result<()> {
+        if let Some(known) = self.by_index(self.login_index(login).await?).await? {
+            return match known.waiting {
+                true => self.tell(self.db.conn(), fact::SIGNED_UP, known.id.into()).await,
+                false => self.tell(self.db.conn(), fact::SIGNED_UP_AGAIN, known.id.into()).await,
+            };
+        }
+        let tx = self.db.begin().await?;
+        let account = self.insert_signed_up(&tx, login, hash, details, true, false).await?;
+        self.tell(&tx, fact::SIGNED_UP, account.id.into()).await?;
+        tx.commit().await.map_err(db::error)
+    }
+
+    async fn open_account(
         &self,
-        new: NewAccount,
         login: &str,
         hash: &str,
-        wait: bool,
+        details: account::ProfileChange,
         proven: bool,
-        label: Label,
-    ) -> Result<SignedUp> {
-        let details = self.details(&new)?;
+    ) -> Result<account::Model> {
         let tx = self.db.begin().await?;
-        let row = self.insert_account(&tx, login).await?;
-        let (id, key) = (AccountId::from(row.id), self.keys.of_account(row.id.into()).await?);
-        credential::set(&tx, &row, hash, &key, &self.world).await?;
+        let account = self.insert_signed_up(&tx, login, hash, details, false, proven).await?;
+        tx.commit().await.map_err(db::error)?;
+        Ok(account)
+    }
+
+    async fn insert_signed_up(
+        &self,
+        conn: &impl ConnectionTrait,
+        login: &str,
+        hash: &str,
+        details: account::ProfileChange,
+        waiting: bool,
+        proven: bool,
+    ) -> Result<account::Model> {
+        let row = self.insert_account(conn, login).await?;
+        let key = self.keys.of_account(row.id.into()).await?;
+        credential::set(conn, &row, hash, &key, &self.world).await?;
         let now = self.world.clock.now().micros();
         let declared = account::ActiveModel {
             id: Set(row.id),
             adult: Set(Some(now)),
             verified: Set((proven && account::is_address(login)).then_some(now)),
-            waiting: Set(wait),
+            waiting: Set(waiting),
             ..Default::default()
         };
-        account::Entity::update(declared).exec(&tx).await.map_err(db::error)?;
-        self.write_profile(&tx, id, details).await?;
-        if wait {
-            tx.commit().await.map_err(db::error)?;
-            return Ok(SignedUp::LookIntoMail { account: Some(id), known: None });
-        }
-        let session = self.begin_session(&tx, &row, label).await?;
-        tx.commit().await.map_err(db::error)?;
-        Ok(SignedUp::SignedIn(self.with_caller(session).await?))
+        account::Entity::update(declared).exec(conn).await.map_err(db::error)?;
+        self.write_profile(conn, row.id.into(), details).await?;
+        Ok(row)
     }
 
-    fn details(&self, new: &NewAccount) -> Result<account::ProfileChange> {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-        let change = account::ProfileChange {
-            display_name: given(&new.display_name).map(Some),
-            phone: given(&new.phone).map(Some),
-            language: Some(new.language),
-            zone: None,
-        };
-        change.checked()
-    }
-
-    /// The account of a person who asks for a new password, if the address is verified: to it a link may be mailed.
-    pub async fn forgotten(&self, login: &str, address: IpAddr) -> Result<Option<AccountId>> {
-        self.per_address.spend(sign_in::network(address), self.world.clock.monotonic())?;
-        let Ok(login) = account::login(login) else { return Ok(None) };
+    /// Somebody forgot the password: if the address has an account and was verified, a link is to be mailed. The caller
+    /// answers before this is done, and the same whatever comes of it.
+    pub async fn forgotten(&self, login: &str) -> Result<()> {
+        let Ok(login) = account::login(login) else { return Ok(()) };
         let found = self.by_index(self.login_index(&login).await?).await?;
-        let found = found.filter(|row| row.verified.is_some() && row.closed.is_none());
-        Ok(found.map(|row| row.id.into()))
+        match found.filter(|row| row.verified.is_some() && row.closed.is_none()) {
+            Some(account) => self.tell(self.db.conn(), fact::PASSWORD_FORGOTTEN, account.id.into()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a request that names a login against the limit of its address.
+    pub fn spend(&self, address: IpAddr) -> Result<()> {
+        self.per_address.spend(sign_in::network(address), self.world.clock.monotonic())
     }
 
     /// Deletes accounts whose address nobody verified in time.
@@ -144,4 +159,16 @@ impl Accounts {
         let deleted = account::Entity::delete_many().filter(over).exec(self.db.conn()).await.map_err(db::error)?;
         Ok(deleted.rows_affected)
     }
+}
+
+/// What the person said of themselves, as it is kept.
+fn details(new: &NewAccount) -> Result<account::ProfileChange> {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+    let change = account::ProfileChange {
+        display_name: given(&new.display_name).map(Some),
+        phone: given(&new.phone).map(Some),
+        language: Some(new.language),
+        zone: None,
+    };
+    change.checked()
 }

@@ -22,7 +22,7 @@ pub use router::{openapi, router};
 pub use routes::cameras::shown as cameras;
 
 use access::{Access::*, media, open};
-use accounts::{AccountId, Accounts, HouseholdId, Scope::*};
+use accounts::{AccountId, Accounts, HouseholdId, Scope::*, SignUp};
 use base::{Result, Secret, World};
 use cloud::Cloud;
 use devices::Devices;
@@ -37,6 +37,10 @@ pub struct App {
     pub devices: Devices,
     pub cloud: Cloud,
     pub defaults: Defaults,
+    /// Who may sign up.
+    pub sign_up: SignUp,
+    /// Whether links can be mailed.
+    pub can_mail: bool,
     pub http: Http,
     pub root_key: RootKey,
     /// The measurements, in the text format of Prometheus.
@@ -81,17 +85,40 @@ pub const TABLE: &[Line] = &[
     open("POST /api/v1/setup", Anyone),
     open("POST /api/v1/session", Anyone),
     open("GET /api/v1/session", Member),
-    open("PATCH /api/v1/session", Member),
     open("DELETE /api/v1/session", Member),
+    open("PUT /api/v1/session/household", Member),
+    open("POST /api/v1/session/confirm", Member),
     open("PUT /api/v1/session/password", Member),
     open("GET /api/v1/sessions", Member),
+    open("PATCH /api/v1/sessions/{id}", Member),
     open("DELETE /api/v1/sessions/{id}", Member),
+    // Signing up; an invitation or the token of a mailed link is the credential
+    open("GET /api/v1/sign-up", Anyone),
+    open("POST /api/v1/sign-up", Anyone),
+    open("POST /api/v1/sign-up/verify", Anyone),
+    open("POST /api/v1/sign-up/forgotten", Anyone),
+    open("POST /api/v1/invitations/look", Anyone),
+    open("POST /api/v1/invitations/refuse", Anyone),
+    // One's own account
+    open("GET /api/v1/profile", Member),
+    open("PATCH /api/v1/profile", Member),
+    open("PUT /api/v1/profile/login", Member),
+    open("POST /api/v1/profile/login/leave", Anyone),
+    open("POST /api/v1/profile/login/take", Anyone),
     // People and programs
     open("PATCH /api/v1/household", Needs(Admin)),
+    open("POST /api/v1/households", Member),
     open("GET /api/v1/accounts", Member),
     open("POST /api/v1/accounts", Needs(Admin)),
+    open("PATCH /api/v1/accounts/{id}", Needs(Admin)),
     open("POST /api/v1/accounts/{id}/link", Needs(Admin)),
-    open("DELETE /api/v1/accounts/{id}", Needs(Admin)),
+    open("DELETE /api/v1/accounts/{id}", Member), // oneself; others need to be decided over
+    open("GET /api/v1/accounts/{id}/grants", Member), // one's own; others' as above
+    open("PUT /api/v1/accounts/{id}/grants", Needs(Admin)),
+    open("GET /api/v1/invitations", Needs(Admin)),
+    open("POST /api/v1/invitations", Needs(Admin)),
+    open("DELETE /api/v1/invitations/{id}", Needs(Admin)),
+    open("POST /api/v1/invitations/accept", Member),
     open("GET /api/v1/tokens", Member),
     open("POST /api/v1/tokens", Member),
     open("DELETE /api/v1/tokens/{id}", Member),
@@ -100,6 +127,10 @@ pub const TABLE: &[Line] = &[
     open("POST /api/v1/cameras", Needs(CamerasWrite)),
     open("PUT /api/v1/cameras/order", Needs(CamerasWrite)),
     open("POST /api/v1/cameras/probe", Needs(CamerasWrite)),
+    open("GET /api/v1/groups", Needs(CamerasRead)),
+    open("POST /api/v1/groups", Needs(CamerasWrite)),
+    open("PUT /api/v1/groups/{id}", Needs(CamerasWrite)),
+    open("DELETE /api/v1/groups/{id}", Needs(CamerasWrite)),
     open("GET /api/v1/cameras/{id}", Needs(CamerasRead)),
     open("PATCH /api/v1/cameras/{id}", Needs(CamerasWrite)),
     open("DELETE /api/v1/cameras/{id}", Needs(CamerasWrite)),

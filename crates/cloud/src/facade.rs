@@ -20,7 +20,10 @@ use accounts::{Caller, Scope};
 use base::{Error, Range, Result, Secret, Shutdown, Time, World};
 use camera::Allow;
 use db::Db;
-use devices::{Camera, CameraId, Devices, Mode, grant::{Action, ViewTicket}};
+use devices::{
+    Camera, CameraId, Devices, Mode,
+    grant::{Action, ViewTicket},
+};
 use std::{
     collections::{BTreeMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
@@ -415,6 +418,7 @@ impl Cloud {
     /// Deletes the fragments that touch a range, with their key. Says how many bytes went.
     pub async fn delete_range(&self, caller: &Caller, camera: CameraId, range: Range) -> Result<u64> {
         caller.require(Scope::CamerasWrite)?;
+        caller.require_resident()?;
         let camera = self.0.parts.devices.camera(caller, camera).await?;
         let deleted = self.0.eraser.delete_range(camera.id, camera.household.bytes(), range).await?;
         self.0.stills.forget(camera.id);

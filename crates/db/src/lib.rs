@@ -1,23 +1,31 @@
-//! The database: pool, two dialects, migrations, transactions, sealed columns.
+//! The database: pool, two dialects, migrations, transactions, sealed columns; and two queues in it, facts and jobs.
 //!
-//! SQLite by default, PostgreSQL when one machine is not enough. No entity is known here: a context brings its
-//! migrations and its queries.
+//! SQLite by default, PostgreSQL when one machine is not enough. No entity of a context is known here: a context brings
+//! its migrations and its queries.
 
 mod column;
+pub mod jobs;
 mod migrate;
 mod open;
+pub mod outbox;
+mod queues;
 pub mod schema;
 pub mod testing;
+pub mod wake;
 
 pub use column::ColumnKey;
 pub use migrate::MAP;
 pub use open::Db;
+pub use queues::migrations;
 
 use base::Error;
 use sea_orm::{DbErr, SqlErr};
 
-/// The data map of this crate's own tables.
+/// The data map of what every database has.
 pub const DATA_MAP: &[policy::Table] = &[MAP];
+
+/// The data map of the tables of [`migrations`]: facts and jobs.
+pub const QUEUES: &[policy::Table] = &[outbox::MAP, jobs::MAP];
 
 /// The error a context returns for a failed statement. A broken unique or foreign key is a conflict, a database that
 /// cannot be reached, is busy or has no room is unavailable; all else is a defect.

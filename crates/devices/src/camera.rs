@@ -604,6 +604,7 @@ impl Devices {
     /// [`Devices::changes`].
     pub async fn remove(&self, caller: &Caller, id: CameraId) -> Result<()> {
         caller.require(Scope::CamerasWrite)?;
+        caller.require_resident()?;
         let tx = self.db.begin().await?;
         let row = self.row(&tx, caller, id).await?;
         Entity::delete_by_id(row.id).exec(&tx).await.map_err(db::error)?;

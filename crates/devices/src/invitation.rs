@@ -3,7 +3,10 @@
 //! Whoever holds the link can accept it, once, within seven days. The address of a third person is taken only with that
 //! person's permission, serves the mail alone, and goes with the invitation.
 
-use crate::{Devices, right::{Grant, Hours, Right, Which}};
+use crate::{
+    Devices,
+    right::{Grant, Hours, Right, Which},
+};
 use accounts::{AccountId, Caller, HouseholdId, Role, Scope, secret};
 use base::{Error, Pii, Result, Secret, Time};
 use sea_orm::{QueryOrder, entity::prelude::*};

@@ -4,7 +4,11 @@
 //! instants and inside weekly hours of the household's zone. A grant shows no footage from before it began. Grants go
 //! with the membership.
 
-use crate::{CameraId, Devices, camera, grant::Action, group::{self, GroupId}};
+use crate::{
+    CameraId, Devices, camera,
+    grant::Action,
+    group::{self, GroupId},
+};
 use accounts::{AccountId, Caller, HouseholdId, Role, Scope};
 use base::{Error, Range, Result, Time};
 use sea_orm::{ActiveValue::Set, QueryOrder, entity::prelude::*};
@@ -275,6 +279,7 @@ impl Devices {
     pub async fn grants(&self, caller: &Caller, account: AccountId) -> Result<Vec<Grant>> {
         if caller.account() != Some(account) {
             caller.require(Scope::Admin)?;
+            self.member_role(caller, account).await?;
         }
         self.grants_of(caller.household(), account).await
     }
@@ -283,9 +288,7 @@ impl Devices {
     pub async fn set_grants(&self, caller: &Caller, account: AccountId, grants: Vec<Grant>) -> Result<()> {
         caller.require(Scope::Admin)?;
         caller.require_recent(self.world.clock.now())?;
-        let people = self.accounts.people(caller).await?;
-        let person = people.iter().find(|person| person.id == account);
-        let role = person.ok_or_else(|| Error::not_found("no such member"))?.role;
+        let role = self.member_role(caller, account).await?;
         if !caller.role().is_some_and(|own| own.decides_over(role)) {
             return Err(Error::denied("your role does not decide over this person"));
         }
@@ -296,6 +299,12 @@ impl Devices {
         theirs.exec(&tx).await.map_err(db::error)?;
         self.insert_grants(&tx, caller.household(), account, &grants).await?;
         tx.commit().await.map_err(db::error)
+    }
+
+    async fn member_role(&self, caller: &Caller, account: AccountId) -> Result<Role> {
+        let people = self.accounts.people(caller).await?;
+        let person = people.iter().find(|person| person.id == account);
+        Ok(person.ok_or_else(|| Error::not_found("no such member"))?.role)
     }
 
     /// An error unless all are grants over cameras of the caller's household.

@@ -21,7 +21,7 @@ struct Home {
 }
 
 fn all_migrations() -> Vec<Box<dyn MigrationTrait>> {
-    accounts::migrations().into_iter().chain(migrations()).collect()
+    accounts::migrations().into_iter().chain(db::migrations()).chain(migrations()).collect()
 }
 
 fn keys() -> ColumnKeys {
@@ -87,9 +87,15 @@ fn kind<T>(result: Result<T>) -> Kind {
 
 #[tokio::test]
 async fn every_column_has_its_entry_in_the_data_map_and_every_entry_its_column() {
-    db::testing::each(migrations, |db| async move {
+    db::testing::each(all_migrations, |db| async move {
         let columns = db::schema::columns(&db).await.unwrap();
-        assert_eq!(db::schema::compare(DATA_MAP.iter().chain(db::DATA_MAP), &columns), [""; 0]);
+        assert_eq!(
+            db::schema::compare(
+                DATA_MAP.iter().chain(accounts::DATA_MAP).chain(db::DATA_MAP).chain(db::QUEUES),
+                &columns
+            ),
+            [""; 0]
+        );
     })
     .await;
 }
@@ -600,7 +606,11 @@ async fn a_guest_sees_what_was_granted_while_it_was_granted_and_nothing_from_bef
         let open = home.devices.invitation(&made.token).await.unwrap();
         assert_eq!((open.offer.role, open.inviter), (Role::Guest, home.owner.account()));
         home.devices.accept_invitation(&sister, &made.token).await.unwrap();
-        assert_eq!(kind(home.devices.accept_invitation(&sister, &made.token).await), Kind::NotFound, "a link works once");
+        assert_eq!(
+            kind(home.devices.accept_invitation(&sister, &made.token).await),
+            Kind::NotFound,
+            "a link works once"
+        );
 
         let guest = home.accounts.refresh(&sister).await.unwrap();
         assert_eq!(guest.role(), Some(Role::Guest));

@@ -165,7 +165,10 @@ fn main_url(config: &Config, data: &Path) -> String {
 
 /// The migrations of all contexts; [`Db::migrate`] puts them in the order of time.
 fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
-    [accounts::migrations(), devices::migrations(), cloud::migrations()].into_iter().flatten().collect()
+    [accounts::migrations(), db::migrations(), devices::migrations(), cloud::migrations()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn column_keys(vault: &Vault) -> ColumnKeys {
@@ -280,6 +283,8 @@ async fn app(system: &Arc<System>, mode: Mode, measurements: PrometheusHandle) -
             retention_days: system.config.cameras.retention_days,
             max_bytes: system.config.cameras.max_bytes,
         },
+        sign_up: system.config.accounts.sign_up,
+        can_mail: false,
         http: api::Http { names: server.names.clone(), encrypted: server.tls != Tls::Off, demo },
         root_key: api::RootKey {
             copy_saved: Box::new(move || saved.recovery.saved()),

@@ -5,67 +5,106 @@ use crate::{
     house::{House, scenes},
     served::{Credential, Served},
 };
-use accounts::{AccountId, Caller, HouseholdId, Scope, TokenId};
+use accounts::{AccountId, Caller, HouseholdId, Role, Scope, TokenId};
 use base::Time;
 use cloud::Stream;
-use devices::{CameraId, Mode, Settings};
+use devices::{CameraId, Grant, Mode, Offer, Right, Settings, Which};
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Who asks, in the order of the columns: nobody, a viewer's and the owner's browser, tokens with one scope each, and a token
-/// of another household that has every scope.
-const COLUMNS: [&str; 9] =
-    ["nobody", "viewer", "owner", "cameras:read", "cameras:write", "media:read", "metrics:read", "admin", "neighbour"];
+/// Who asks, in the order of the columns: nobody; the browsers of a member, the owner, a guest who may see another camera,
+/// an installer, and somebody who belongs to no household; tokens with one scope each; and a token of another household
+/// that has every scope.
+const COLUMNS: [&str; 12] = [
+    "nobody",
+    "member",
+    "owner",
+    "guest",
+    "installer",
+    "alone",
+    "cameras:read",
+    "cameras:write",
+    "media:read",
+    "metrics:read",
+    "admin",
+    "neighbour",
+];
 
-/// Operation and answer to each. 404 to a neighbour: for others the thing does not exist.
-const EXPECTED: &[(&str, [u16; 9])] = &[
-    ("GET /healthz", [200; 9]),
-    ("GET /readyz", [200; 9]),
-    ("GET /metrics", [401, 403, 200, 403, 403, 403, 200, 403, 200]),
-    ("GET /api/openapi.json", [401, 200, 200, 200, 200, 200, 200, 200, 200]),
+/// Operation and answer to each. 404 to a guest and a neighbour: for them the thing does not exist.
+const EXPECTED: &[(&str, [u16; 12])] = &[
+    ("GET /healthz", [200; 12]),
+    ("GET /readyz", [200; 12]),
+    ("GET /metrics", [401, 403, 200, 403, 403, 403, 403, 403, 403, 200, 403, 200]),
+    ("GET /api/openapi.json", [401, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     // Asked with a wrong token and a wrong password: nobody gets in, and nobody learns more.
-    ("POST /api/v1/setup/link", [404; 9]),
-    ("POST /api/v1/setup", [404; 9]),
-    ("POST /api/v1/session", [401; 9]),
-    ("GET /api/v1/session", [401, 200, 200, 200, 200, 200, 200, 200, 200]),
+    ("POST /api/v1/setup/link", [404; 12]),
+    ("POST /api/v1/setup", [404; 12]),
+    ("POST /api/v1/session", [401; 12]),
+    ("GET /api/v1/session", [401, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     // What belongs to a person, a token cannot do.
-    ("PATCH /api/v1/session", [401, 200, 200, 403, 403, 403, 403, 403, 403]),
-    ("DELETE /api/v1/session", [401, 204, 204, 400, 400, 400, 400, 400, 400]),
-    ("PUT /api/v1/session/password", [401, 403, 403, 403, 403, 403, 403, 403, 403]),
-    ("GET /api/v1/sessions", [401, 200, 200, 403, 403, 403, 403, 403, 403]),
-    ("DELETE /api/v1/sessions/{id}", [401, 404, 404, 403, 403, 403, 403, 403, 403]),
-    ("PATCH /api/v1/household", [401, 403, 200, 403, 403, 403, 403, 200, 200]),
-    ("GET /api/v1/accounts", [401, 200, 200, 200, 200, 200, 200, 200, 200]),
-    ("POST /api/v1/accounts", [401, 403, 201, 403, 403, 403, 403, 201, 201]),
-    ("POST /api/v1/accounts/{id}/link", [401, 403, 201, 403, 403, 403, 403, 201, 404]),
-    ("DELETE /api/v1/accounts/{id}", [401, 403, 204, 403, 403, 403, 403, 204, 404]),
-    ("GET /api/v1/tokens", [401, 200, 200, 403, 403, 403, 403, 200, 200]),
-    ("POST /api/v1/tokens", [401, 201, 201, 403, 403, 403, 403, 403, 201]),
-    ("DELETE /api/v1/tokens/{id}", [401, 404, 204, 403, 403, 403, 403, 204, 404]),
-    ("GET /api/v1/cameras", [401, 200, 200, 200, 403, 403, 403, 403, 200]),
-    ("POST /api/v1/cameras", [401, 403, 201, 403, 403, 403, 403, 403, 201]),
-    ("PUT /api/v1/cameras/order", [401, 403, 400, 403, 400, 403, 403, 403, 400]),
-    ("POST /api/v1/cameras/probe", [401, 403, 503, 403, 503, 403, 403, 403, 503]),
-    ("GET /api/v1/cameras/{id}", [401, 200, 200, 200, 403, 403, 403, 403, 404]),
-    ("PATCH /api/v1/cameras/{id}", [401, 403, 200, 403, 403, 403, 403, 403, 404]),
-    ("DELETE /api/v1/cameras/{id}", [401, 403, 204, 403, 204, 403, 403, 403, 404]),
-    ("GET /api/v1/cameras/{id}/health", [401, 200, 200, 200, 403, 403, 403, 403, 404]),
-    ("GET /api/v1/cameras/{id}/timeline", [401, 200, 200, 200, 403, 403, 403, 403, 404]),
-    ("DELETE /api/v1/cameras/{id}/recording", [401, 403, 200, 403, 403, 403, 403, 403, 404]),
-    ("GET /api/v1/changes", [401, 200, 200, 200, 403, 403, 403, 403, 200]),
+    ("DELETE /api/v1/session", [401, 204, 204, 204, 204, 204, 400, 400, 400, 400, 400, 400]),
+    ("PUT /api/v1/session/password", [401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/sessions", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("DELETE /api/v1/sessions/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
+    ("PATCH /api/v1/household", [401, 403, 200, 403, 403, 403, 403, 403, 403, 403, 200, 200]),
+    ("GET /api/v1/accounts", [401, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
+    ("POST /api/v1/accounts", [401, 403, 201, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/accounts/{id}/link", [401, 403, 201, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("DELETE /api/v1/accounts/{id}", [401, 403, 204, 403, 403, 403, 403, 403, 403, 403, 204, 404]),
+    ("GET /api/v1/tokens", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 200]),
+    ("POST /api/v1/tokens", [401, 201, 201, 201, 403, 403, 403, 403, 403, 403, 403, 201]),
+    ("DELETE /api/v1/tokens/{id}", [401, 404, 204, 404, 404, 404, 403, 403, 403, 403, 204, 404]),
+    ("GET /api/v1/cameras", [401, 200, 200, 200, 200, 403, 200, 403, 403, 403, 403, 200]),
+    ("POST /api/v1/cameras", [401, 403, 201, 403, 201, 403, 403, 403, 403, 403, 403, 201]),
+    ("PUT /api/v1/cameras/order", [401, 403, 400, 403, 400, 403, 403, 400, 403, 403, 403, 400]),
+    ("POST /api/v1/cameras/probe", [401, 403, 503, 403, 503, 403, 403, 503, 403, 403, 403, 503]),
+    ("GET /api/v1/cameras/{id}", [401, 200, 200, 404, 200, 403, 200, 403, 403, 403, 403, 404]),
+    ("PATCH /api/v1/cameras/{id}", [401, 403, 200, 403, 200, 403, 403, 403, 403, 403, 403, 404]),
+    ("DELETE /api/v1/cameras/{id}", [401, 403, 204, 403, 403, 403, 403, 204, 403, 403, 403, 404]),
+    ("GET /api/v1/cameras/{id}/health", [401, 200, 200, 404, 200, 403, 200, 403, 403, 403, 403, 404]),
+    ("GET /api/v1/cameras/{id}/timeline", [401, 200, 200, 404, 200, 403, 200, 403, 403, 403, 403, 404]),
+    ("DELETE /api/v1/cameras/{id}/recording", [401, 403, 200, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
+    ("GET /api/v1/changes", [401, 200, 200, 200, 200, 403, 200, 403, 403, 403, 403, 200]),
     // Pictures: the two people of the household, and the one scope. 426: let in, and told to open a WebSocket.
-    ("GET /api/v1/cameras/{id}/playlist.m3u8", [401, 200, 200, 403, 403, 200, 403, 403, 404]),
-    ("GET /api/v1/cameras/{id}/live", [401, 426, 426, 403, 403, 426, 403, 403, 404]),
-    ("GET /api/v1/cameras/{id}/recording.mp4", [401, 200, 200, 403, 403, 200, 403, 403, 404]),
-    ("GET /api/v1/cameras/{id}/init.mp4", [401, 200, 200, 403, 403, 200, 403, 403, 404]),
-    ("GET /api/v1/cameras/{id}/segment.m4s", [401, 200, 200, 403, 403, 200, 403, 403, 404]),
-    ("GET /api/v1/cameras/{id}/snapshot.jpg", [401, 200, 200, 403, 403, 200, 403, 403, 404]),
-    ("GET /api/v1/cameras/{id}/thumbnail.jpg", [401, 200, 200, 403, 403, 200, 403, 403, 404]),
-    ("GET /api/v1/views", [401, 200, 200, 200, 403, 403, 403, 403, 200]),
-    ("GET /api/v1/storage", [401, 200, 200, 200, 403, 403, 403, 403, 200]),
+    ("GET /api/v1/cameras/{id}/playlist.m3u8", [401, 200, 200, 404, 403, 403, 403, 403, 200, 403, 403, 404]),
+    ("GET /api/v1/cameras/{id}/live", [401, 426, 426, 404, 403, 403, 403, 403, 426, 403, 403, 404]),
+    ("GET /api/v1/cameras/{id}/recording.mp4", [401, 200, 200, 404, 403, 403, 403, 403, 200, 403, 403, 404]),
+    ("GET /api/v1/cameras/{id}/init.mp4", [401, 200, 200, 404, 403, 403, 403, 403, 200, 403, 403, 404]),
+    ("GET /api/v1/cameras/{id}/segment.m4s", [401, 200, 200, 404, 403, 403, 403, 403, 200, 403, 403, 404]),
+    ("GET /api/v1/cameras/{id}/snapshot.jpg", [401, 200, 200, 404, 403, 403, 403, 403, 200, 403, 403, 404]),
+    ("GET /api/v1/cameras/{id}/thumbnail.jpg", [401, 200, 200, 404, 403, 403, 403, 403, 200, 403, 403, 404]),
+    ("GET /api/v1/views", [401, 200, 200, 200, 200, 403, 200, 403, 403, 403, 403, 200]),
+    ("GET /api/v1/storage", [401, 200, 200, 200, 200, 403, 200, 403, 403, 403, 403, 200]),
+    ("PUT /api/v1/session/household", [401, 204, 204, 204, 204, 404, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/session/confirm", [401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("PATCH /api/v1/sessions/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/sign-up", [200; 12]),
+    ("POST /api/v1/sign-up", [403; 12]),
+    ("POST /api/v1/sign-up/verify", [404; 12]),
+    ("POST /api/v1/sign-up/forgotten", [202; 12]),
+    ("POST /api/v1/invitations/look", [404; 12]),
+    ("POST /api/v1/invitations/refuse", [404; 12]),
+    ("GET /api/v1/profile", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("PATCH /api/v1/profile", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("PUT /api/v1/profile/login", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/profile/login/leave", [404; 12]),
+    ("POST /api/v1/profile/login/take", [404; 12]),
+    ("PATCH /api/v1/accounts/{id}", [401, 403, 204, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/accounts/{id}/grants", [401, 403, 200, 403, 403, 403, 403, 403, 403, 403, 200, 404]),
+    ("PUT /api/v1/accounts/{id}/grants", [401, 403, 204, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/invitations", [401, 403, 200, 403, 403, 403, 403, 403, 403, 403, 200, 200]),
+    ("POST /api/v1/invitations", [401, 403, 201, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("DELETE /api/v1/invitations/{id}", [401, 403, 204, 403, 403, 403, 403, 403, 403, 403, 204, 404]),
+    ("POST /api/v1/invitations/accept", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/groups", [401, 200, 200, 200, 200, 403, 200, 403, 403, 403, 403, 200]),
+    ("POST /api/v1/groups", [401, 403, 201, 403, 201, 403, 403, 201, 403, 403, 403, 201]),
+    ("PUT /api/v1/groups/{id}", [401, 403, 204, 403, 204, 403, 403, 204, 403, 403, 403, 404]),
+    ("DELETE /api/v1/groups/{id}", [401, 403, 204, 403, 204, 403, 403, 204, 403, 403, 403, 404]),
     // The key of the whole installation: its owner in person, and no program.
-    ("POST /api/v1/key/export", [401, 403, 200, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/key/export", [401, 403, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    // Last, because whoever belonged nowhere has a household afterwards.
+    ("POST /api/v1/households", [401, 201, 201, 201, 201, 201, 403, 403, 403, 403, 403, 403]),
 ];
 
 /// Operations that need no row. It may only shrink.
@@ -74,7 +113,10 @@ const EXCEPTIONS: [&str; 0] = [];
 struct Scene {
     served: Served,
     owner: AccountId,
-    viewer: AccountId,
+    member: AccountId,
+    guest: AccountId,
+    installer: AccountId,
+    alone: AccountId,
     neighbours: HouseholdId,
     /// A camera with footage of this instant.
     camera: CameraId,
@@ -91,17 +133,35 @@ impl Scene {
         house.devices.set_mode(&house.caller(), camera, Mode::Continuous).await.expect("and on");
         drop(simulator);
         let owner = house.accounts.ensure_demo_owner(house.household, "Ada").await.expect("an owner");
-        let (viewer, _) = house.accounts.add_by_hand(&house.caller(), "Ben", accounts::Role::Member).await.expect("a viewer");
+        let host = house.caller();
+        let add = |name: &'static str, role| {
+            let (accounts, host) = (house.accounts.clone(), host.clone());
+            async move { accounts.add_by_hand(&host, name, role).await.expect("somebody").0 }
+        };
+        let (member, guest) = (add("Ben", Role::Member).await, add("Gus", Role::Guest).await);
+        let (installer, alone) = (add("Ines", Role::Member).await, add("Al", Role::Member).await);
+        let tomorrow = house.now() + Duration::from_secs(86_400);
+        house.accounts.set_role(&host, installer, Role::Installer, Some(tomorrow)).await.expect("an installer");
+        house.accounts.remove_member(&host, alone).await.expect("he leaves");
+        let other = Settings::new("Yard", "rtsp://10.0.0.1/", Mode::Off);
+        let which = Which::Camera(house.devices.add(&host, other).await.expect("a camera").id);
+        let rights = vec![Right::Live, Right::History, Right::Export];
+        let grant = Grant { which, rights, start: None, end: None, weekly: Vec::new() };
+        house.devices.set_grants(&host, guest, vec![grant]).await.expect("it is granted");
         let served = Served::new(house);
         let neighbours = served.neighbours().await;
-        Self { served, owner, viewer, neighbours, camera, at: footage.start + Duration::from_millis(500) }
+        let at = footage.start + Duration::from_millis(500);
+        Self { served, owner, member, guest, installer, alone, neighbours, camera, at }
     }
 
     async fn caller(&self, column: &str) -> Credential {
         let home = self.served.house.household;
         match column {
             "nobody" => Credential::Nobody,
-            "viewer" => self.served.session(self.viewer).await,
+            "member" => self.served.session(self.member).await,
+            "guest" => self.served.session(self.guest).await,
+            "installer" => self.served.session(self.installer).await,
+            "alone" => self.served.session(self.alone).await,
             "owner" => self.served.session(self.owner).await,
             "neighbour" => self.served.token(self.neighbours, &Scope::ALL).await,
             scope => self.served.token(home, &[scope.parse().expect("a scope")]).await,
@@ -113,6 +173,14 @@ impl Scene {
         let (house, caller) = (&self.served.house, self.served.house.caller());
         if operation.contains("/accounts/") {
             return self.invited().await.to_string();
+        }
+        if operation.contains("/groups/") {
+            let made = house.devices.put_group(&caller, None, "Outside", &[self.camera]).await;
+            return made.expect("a group").to_string();
+        }
+        if operation.contains("/invitations/") {
+            let made = house.devices.invite(&caller, self.offer(), None, false).await;
+            return made.expect("an invitation").id.to_string();
         }
         if operation.contains("/tokens/") {
             let made = house.accounts.create_token(&caller, None, [Scope::MediaRead].into_iter().collect(), None).await;
@@ -130,8 +198,12 @@ impl Scene {
 
     async fn invited(&self) -> AccountId {
         let house = &self.served.house;
-        let (id, _) = house.accounts.add_by_hand(&house.caller(), &self.name(), accounts::Role::Member).await.expect("somebody");
-        id
+        let added = house.accounts.add_by_hand(&house.caller(), &self.name(), Role::Member).await;
+        added.expect("somebody").0
+    }
+
+    fn offer(&self) -> Offer {
+        Offer { role: Role::Member, until: None, grants: Vec::new() }
     }
 
     /// A user name that nobody has.
@@ -158,7 +230,26 @@ impl Scene {
             "POST /api/v1/setup/link" => json!({ "token": "wrong" }),
             "POST /api/v1/setup" => json!({ "token": "wrong", "login": "Eve", "password": "correct horse battery" }),
             "POST /api/v1/session" => json!({ "login": self.name(), "password": "correct horse battery" }),
-            "PATCH /api/v1/session" => json!({ "display_name": null }),
+            "PUT /api/v1/session/household" => json!({ "id": self.served.house.household.uuid() }),
+            "POST /api/v1/session/confirm" => json!({ "password": "wrong" }),
+            "PATCH /api/v1/sessions/{id}" => json!({ "name": "Kitchen" }),
+            "POST /api/v1/sign-up" => json!({
+                "login": self.name(), "password": "correct horse battery", "language": "en", "adult": true,
+            }),
+            "POST /api/v1/sign-up/forgotten" => json!({ "login": self.name() }),
+            "POST /api/v1/sign-up/verify"
+            | "POST /api/v1/profile/login/leave"
+            | "POST /api/v1/profile/login/take"
+            | "POST /api/v1/invitations/look"
+            | "POST /api/v1/invitations/refuse"
+            | "POST /api/v1/invitations/accept" => json!({ "token": "wrong" }),
+            "PATCH /api/v1/profile" => json!({ "display_name": null }),
+            "PUT /api/v1/profile/login" => json!({ "login": self.name() }),
+            "POST /api/v1/households" => json!({ "zone": "Europe/Paris" }),
+            "PATCH /api/v1/accounts/{id}" => json!({ "role": "guest" }),
+            "PUT /api/v1/accounts/{id}/grants" => json!({ "grants": [] }),
+            "POST /api/v1/invitations" => json!({ "role": "member" }),
+            "POST /api/v1/groups" | "PUT /api/v1/groups/{id}" => json!({ "name": "All", "cameras": [] }),
             "PUT /api/v1/session/password" => json!({ "old_password": "wrong", "password": "correct horse battery" }),
             "PATCH /api/v1/household" => json!({ "zone": "Europe/Paris" }),
             "POST /api/v1/accounts" => json!({ "login": self.name() }),

@@ -22,6 +22,7 @@ use vault::{Disk, Shelf, Vault};
 /// All migrations of the product in their order.
 pub fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
     let mut all = accounts::migrations();
+    all.extend(db::migrations());
     all.extend(devices::migrations());
     all.extend(cloud::migrations());
     all.sort_by(|a, b| a.name().cmp(b.name()));

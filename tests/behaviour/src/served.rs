@@ -61,6 +61,8 @@ impl Served {
             devices: house.devices.clone(),
             cloud: house.cloud.clone(),
             defaults: Defaults { retention_days: 7, max_bytes: 0 },
+            sign_up: accounts::SignUp::Invitation,
+            can_mail: false,
             http,
             root_key: RootKey { copy_saved: Box::new(|| false), copy: Box::new(copy) },
             metrics: Arc::new(|| "nightjar_up 1\n".into()),
@@ -85,8 +87,12 @@ impl Served {
 
     /// A browser session of the account.
     pub async fn session(&self, account: AccountId) -> Credential {
-        let session = self.house.accounts.begin_demo_session(account, Label::browser("")).await.expect("a session");
-        Credential::Session(session.token.expose().clone())
+        Credential::Session(self.begun(account).await.token.expose().clone())
+    }
+
+    /// A browser session of the account, as the contexts see it.
+    pub async fn begun(&self, account: AccountId) -> accounts::NewSession {
+        self.house.accounts.begin_demo_session(account, Label::browser("")).await.expect("a session")
     }
 
     /// A token of the household with these scopes.

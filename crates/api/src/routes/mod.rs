@@ -7,9 +7,12 @@ mod changes;
 mod health;
 mod live;
 mod playback;
+mod profile;
 mod program;
 mod session;
 mod setup;
+mod sharing;
+mod sign_up;
 mod storage;
 mod timeline;
 mod tokens;
@@ -79,16 +82,41 @@ pub fn handlers() -> Vec<Handler> {
         setup::redeem,
         session::sign_in,
         session::show,
-        session::change,
+        session::select,
+        session::confirm,
         session::change_password,
         session::sign_out,
         session::list,
+        session::rename,
         session::end,
+        sign_up::terms,
+        sign_up::sign_up,
+        sign_up::verify,
+        sign_up::forgotten,
+        profile::show,
+        profile::change,
+        profile::change_login,
+        profile::leave_address,
+        profile::take_address,
         accounts::household,
+        accounts::found,
         accounts::list,
-        accounts::invite,
+        accounts::add,
+        accounts::change,
         accounts::link,
         accounts::remove,
+        sharing::grants,
+        sharing::set_grants,
+        sharing::groups,
+        sharing::add_group,
+        sharing::set_group,
+        sharing::remove_group,
+        sharing::invite,
+        sharing::invitations,
+        sharing::withdraw,
+        sharing::look,
+        sharing::accept,
+        sharing::refuse,
         tokens::list,
         tokens::create,
         tokens::revoke,

@@ -8,9 +8,13 @@ use crate::{
     guard::Connection,
     routes::List,
 };
-use accounts::{Caller, Role, SessionId};
-use axum::{Extension, extract::State, response::IntoResponse};
-use base::{Secret, Time};
+use accounts::{Caller, HouseholdId, Language, NewSession, Role, SessionId};
+use axum::{
+    Extension,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use base::{Error, Secret, Time};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -21,7 +25,7 @@ use uuid::Uuid;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
-    /// The user name.
+    /// The e-mail address or user name.
     login: String,
     password: String,
 }
@@ -30,7 +34,10 @@ pub struct SignIn {
 #[derive(Serialize, ToSchema)]
 pub struct Session {
     account: Account,
-    household: Household,
+    /// The household in which the person acts; null for who belongs to none.
+    household: Option<Household>,
+    /// Every household to which the person belongs.
+    households: Vec<Place>,
     /// Whether this is the demo, which whoever uses this machine can open.
     demo: bool,
     /// Whether a recovery copy of the root key was saved. Without one, a lost key file means lost footage.
@@ -42,11 +49,15 @@ pub struct Session {
 pub struct Account {
     /// Null for a token that was made at the machine's own terminal.
     id: Option<Uuid>,
-    /// The name that others see: the display name, else the user name.
+    /// The name that others see: the display name, else the login.
     name: Option<String>,
-    /// The user name.
+    /// The e-mail address or user name.
     login: Option<String>,
-    role: RoleName,
+    /// Whether the login is an address that the person has shown to be theirs.
+    verified: bool,
+    language: LanguageCode,
+    /// The role in the household; null for who belongs to none.
+    role: Option<RoleName>,
     /// What may be done: `cameras:read` and so on.
     scopes: Vec<&'static str>,
 }
@@ -55,23 +66,80 @@ pub struct Account {
 #[derive(Serialize, ToSchema)]
 pub struct Household {
     id: Uuid,
+    name: Option<String>,
     /// The IANA time zone in which its days are shown.
     zone: String,
 }
 
-/// `owner` decides over cameras, people and settings; `viewer` watches.
-#[derive(Serialize, ToSchema, Clone, Copy)]
+/// A household to which one belongs.
+#[derive(Serialize, ToSchema)]
+pub struct Place {
+    id: Uuid,
+    name: Option<String>,
+    role: RoleName,
+    /// Until when; null for good.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Time>,
+}
+
+/// `owner` decides over everything, `manager` over cameras and people; `member` watches every camera, `guest` what was
+/// granted; `installer` sets up cameras for a while and sees no picture.
+#[derive(Serialize, Deserialize, ToSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 pub enum RoleName {
     Owner,
-    Viewer,
+    Manager,
+    Member,
+    Guest,
+    Installer,
 }
 
 impl From<Role> for RoleName {
     fn from(role: Role) -> Self {
         match role {
             Role::Owner => Self::Owner,
-            Role::Viewer => Self::Viewer,
+            Role::Manager => Self::Manager,
+            Role::Member => Self::Member,
+            Role::Guest => Self::Guest,
+            Role::Installer => Self::Installer,
+        }
+    }
+}
+
+impl From<RoleName> for Role {
+    fn from(role: RoleName) -> Self {
+        match role {
+            RoleName::Owner => Self::Owner,
+            RoleName::Manager => Self::Manager,
+            RoleName::Member => Self::Member,
+            RoleName::Guest => Self::Guest,
+            RoleName::Installer => Self::Installer,
+        }
+    }
+}
+
+/// A language of pages and mails (ISO 639-1).
+#[derive(Serialize, Deserialize, ToSchema, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub enum LanguageCode {
+    En,
+    De,
+}
+
+impl From<Language> for LanguageCode {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::En => Self::En,
+            Language::De => Self::De,
+        }
+    }
+}
+
+impl From<LanguageCode> for Language {
+    fn from(code: LanguageCode) -> Self {
+        match code {
+            LanguageCode::En => Self::En,
+            LanguageCode::De => Self::De,
         }
     }
 }
@@ -79,20 +147,48 @@ impl From<Role> for RoleName {
 impl Session {
     /// The session of `caller`, as the web app needs to know it.
     pub async fn of(app: &App, caller: &Caller) -> base::Result<Self> {
-        let person = match caller.account() {
-            Some(_) => Some(app.accounts.me(caller).await?),
-            None => None,
+        let (me, places) = match caller.account() {
+            Some(_) => (Some(app.accounts.me(caller).await?), app.accounts.places(caller).await?),
+            None => (None, Vec::new()),
         };
         let account = Account {
             id: caller.account().map(|id| id.uuid()),
-            name: person.as_ref().map(|person| person.name().open().clone()),
-            login: person.as_ref().map(|person| person.login.open().clone()),
-            role: caller.role().into(),
+            name: me.as_ref().map(|me| me.name().open().clone()),
+            login: me.as_ref().map(|me| me.login.open().clone()),
+            verified: me.as_ref().is_some_and(|me| me.verified),
+            language: me.as_ref().map_or(Language::default(), |me| me.language).into(),
+            role: caller.role().map(Into::into),
             scopes: caller.scopes().iter().map(|scope| scope.as_str()).collect(),
         };
-        let household = Household { id: caller.household().uuid(), zone: app.accounts.zone(caller).await? };
-        Ok(Self { account, household, demo: app.http.demo.is_some(), recovery_copy_saved: (app.root_key.copy_saved)() })
+        let household = match caller.role() {
+            Some(_) => Some(app.accounts.household(caller).await?.into()),
+            None => None,
+        };
+        let households = places.into_iter().map(Into::into).collect();
+        let recovery_copy_saved = (app.root_key.copy_saved)();
+        Ok(Self { account, household, households, demo: app.http.demo.is_some(), recovery_copy_saved })
     }
+}
+
+impl From<accounts::Household> for Household {
+    fn from(household: accounts::Household) -> Self {
+        let name = household.name.map(|name| name.into_inner());
+        Self { id: household.id.uuid(), name, zone: household.zone }
+    }
+}
+
+impl From<accounts::Place> for Place {
+    fn from(place: accounts::Place) -> Self {
+        let Household { id, name, .. } = place.household.into();
+        Self { id, name, role: place.role.into(), until: place.until }
+    }
+}
+
+/// The answer to who has just signed in: the session cookie, and who it is.
+pub async fn begun(app: &App, status: StatusCode, session: &NewSession) -> Result<Response> {
+    let cookie = auth::begun(session, app.world.clock.now());
+    let body = axum::Json(Session::of(app, &session.caller).await?);
+    Ok((status, [(header::SET_COOKIE, cookie)], body).into_response())
 }
 
 /// Sign in. The answer sets the session cookie.
@@ -106,11 +202,10 @@ pub async fn sign_in(
     Extension(connection): Extension<Connection>,
     headers: HeaderMap,
     Json(body): Json<SignIn>,
-) -> Result<impl IntoResponse> {
+) -> Result<Response> {
     let password = Secret::new(body.password);
     let session = app.accounts.sign_in(&body.login, &password, connection.peer.ip(), auth::label(&headers)).await?;
-    let cookie = auth::begun(&session, app.world.clock.now());
-    Ok(([(header::SET_COOKIE, cookie)], axum::Json(Session::of(&app, &session.caller).await?)))
+    begun(&app, StatusCode::OK, &session).await
 }
 
 /// Who is signed in.
@@ -119,23 +214,43 @@ pub async fn show(State(app): State<Arc<App>>, Who(caller): Who) -> Result<axum:
     Ok(axum::Json(Session::of(&app, &caller).await?))
 }
 
-/// How one wants to be called.
+/// A household to act in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Profile {
-    /// The name that others see; null to show the user name.
-    display_name: Option<String>,
+pub struct Choice {
+    id: Uuid,
 }
 
-/// Change the name that others see.
-#[utoipa::path(patch, path = "/api/v1/session", tag = "session", request_body = Profile, responses((status = 200, body = Session)))]
-pub async fn change(
+/// Act in another of one's households from now on, in this browser.
+#[utoipa::path(put, path = "/api/v1/session/household", tag = "session", request_body = Choice, responses((status = 204)))]
+pub async fn select(State(app): State<Arc<App>>, Who(caller): Who, Json(body): Json<Choice>) -> Result<StatusCode> {
+    app.accounts.select_household(&caller, HouseholdId::from(body.id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What shows again who one is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// The demo has none, and asks for none.
+    password: Option<String>,
+}
+
+/// Show again who one is, for what needs that: sharing, export, closing, keys. It lasts ten minutes.
+#[utoipa::path(post, path = "/api/v1/session/confirm", tag = "session", request_body = Confirmation, responses((status = 204)))]
+pub async fn confirm(
     State(app): State<Arc<App>>,
     Who(caller): Who,
-    Json(body): Json<Profile>,
-) -> Result<axum::Json<Session>> {
-    app.accounts.set_display_name(&caller, body.display_name.as_deref()).await?;
-    Ok(axum::Json(Session::of(&app, &caller).await?))
+    Json(body): Json<Confirmation>,
+) -> Result<StatusCode> {
+    match body.password {
+        None if app.http.demo.is_some() && app.http.demo == caller.account() => {
+            app.accounts.confirm_demo(&caller).await?;
+        }
+        None => return Err(Error::invalid("give the password").field("password").into()),
+        Some(password) => app.accounts.confirm(&caller, &Secret::new(password)).await?,
+    }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// A new password.
@@ -170,6 +285,8 @@ pub struct OpenSession {
     id: Uuid,
     /// Browser and system, as in `Firefox on Linux`.
     agent: String,
+    /// What one calls it.
+    name: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created: Time,
     #[schema(value_type = String, format = DateTime)]
@@ -188,12 +305,33 @@ pub async fn list(State(app): State<Arc<App>>, Who(caller): Who) -> Result<axum:
     let item = |session: accounts::Session| OpenSession {
         id: session.id.uuid(),
         agent: session.label.as_str().into(),
+        name: session.name.map(|name| name.into_inner()),
         created: session.created,
         last_seen: session.last_used,
         expires: session.expires,
         current: session.current,
     };
     Ok(axum::Json(List::whole(sessions.into_iter().map(item).collect())))
+}
+
+/// What to call a browser.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionName {
+    /// Null: nothing.
+    name: Option<String>,
+}
+
+/// Give one of one's browsers a name.
+#[utoipa::path(patch, path = "/api/v1/sessions/{id}", tag = "session", params(("id" = Uuid, Path)), request_body = SessionName, responses((status = 204)))]
+pub async fn rename(
+    State(app): State<Arc<App>>,
+    Who(caller): Who,
+    Path(id): Path<Uuid>,
+    Json(body): Json<SessionName>,
+) -> Result<StatusCode> {
+    app.accounts.name_session(&caller, SessionId::from(id), body.name.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// End one of one's sessions.

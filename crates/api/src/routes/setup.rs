@@ -5,21 +5,21 @@ use crate::{
     App, auth,
     error::Result,
     extract::Json,
-    routes::session::{RoleName, Session},
+    routes::session::{self, RoleName, Session},
 };
-use axum::{extract::State, response::IntoResponse};
+use axum::{extract::State, response::Response};
 use base::{Secret, Time};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// The token of a set-up link.
+/// The token of a link, from its fragment.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = SetupToken)]
+#[schema(as = LinkToken)]
 pub struct Token {
-    token: String,
+    pub token: String,
 }
 
 /// What a set-up link is for.
@@ -61,18 +61,12 @@ pub struct Choice {
     (status = 400, description = "A field is not acceptable", body = crate::error::Problem),
     (status = 404, description = "Unknown, used, void or expired", body = crate::error::Problem),
 ))]
-pub async fn redeem(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    Json(body): Json<Choice>,
-) -> Result<impl IntoResponse> {
+pub async fn redeem(State(app): State<Arc<App>>, headers: HeaderMap, Json(body): Json<Choice>) -> Result<Response> {
     let (token, password) = (Secret::new(body.token), Secret::new(body.password));
     let label = auth::label(&headers);
     let session = app.accounts.redeem_setup(&token, body.login.as_deref(), &password, label).await?;
     if let Some(zone) = &body.zone {
         app.accounts.set_zone(&session.caller, zone).await?;
     }
-    let cookie = auth::begun(&session, app.world.clock.now());
-    let body = axum::Json(Session::of(&app, &session.caller).await?);
-    Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], body))
+    session::begun(&app, StatusCode::CREATED, &session).await
 }

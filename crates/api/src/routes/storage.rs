@@ -99,7 +99,8 @@ pub struct Passphrase {
     passphrase: String,
 }
 
-/// A recovery copy of the root key, wrapped by a passphrase. `nightjar key import` takes it back.
+/// A recovery copy of the root key, wrapped by a passphrase. `nightjar key import` takes it back. Needs a fresh
+/// confirmation.
 #[utoipa::path(post, path = "/api/v1/key/export", tag = "storage", request_body = Passphrase, responses((status = 200, description = "The copy", content_type = "application/octet-stream")))]
 pub async fn export_key(
     State(app): State<Arc<App>>,
@@ -110,6 +111,8 @@ pub async fn export_key(
     if !owner_in_person {
         return Err(Error::denied("only the owner of this installation, signed in, can take the root key").into());
     }
+    caller.require_owner()?;
+    caller.require_recent(app.world.clock.now())?;
     let passphrase = Secret::new(body.passphrase);
     let copied = tokio::task::spawn_blocking(move || (app.root_key.copy)(&passphrase)).await;
     let copy = copied.map_err(|error| Error::internal("the copy could not be made").because(error))??;

@@ -3,12 +3,14 @@
 //! Each section is a file of its own and a [`section!`] in it, so that a field cannot exist without its documentation.
 //! `docs/reference/configuration.md` is generated from here.
 
+mod accounts;
 mod cameras;
 mod reference;
 mod server;
 mod storage;
 mod vault;
 
+pub use accounts::Accounts;
 pub use cameras::Cameras;
 pub use reference::reference;
 pub use server::{Server, Tls};
@@ -78,6 +80,7 @@ pub struct Config {
     pub storage: Storage,
     pub vault: Vault,
     pub cameras: Cameras,
+    pub accounts: Accounts,
 }
 
 impl Config {

@@ -1,6 +1,6 @@
 //! `docs/reference/configuration.md`, written from the sections themselves.
 
-use super::{Cameras, Config, Field, Server, Storage, Vault};
+use super::{Accounts, Cameras, Config, Field, Server, Storage, Vault};
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -18,11 +18,12 @@ what holds, with passwords masked.
 pub fn reference() -> String {
     let mut page = String::from(HEAD);
     let defaults = toml::Table::try_from(Config::default()).expect("the defaults are plain values");
-    let sections: [(&str, &str, &[Field]); 4] = [
+    let sections: [(&str, &str, &[Field]); 5] = [
         ("server", Server::ABOUT, Server::FIELDS),
         ("storage", Storage::ABOUT, Storage::FIELDS),
         ("vault", Vault::ABOUT, Vault::FIELDS),
         ("cameras", Cameras::ABOUT, Cameras::FIELDS),
+        ("accounts", Accounts::ABOUT, Accounts::FIELDS),
     ];
     for (name, about, fields) in sections {
         write!(page, "\n## [{name}]\n\n{}\n", prose(about)).expect("a string takes everything");
@@ -57,6 +58,9 @@ max_bytes = 2_000_000_000_000
 [cameras]
 allow = ["192.168.20.0/24"]
 retention_days = 14
+
+[accounts]
+sign_up = "invitation"
 "#;
 
 #[cfg(test)]

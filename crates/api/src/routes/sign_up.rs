@@ -1,0 +1,138 @@
+//! Signing up, showing that an address is one's own, and asking for a new password.
+
+use crate::{
+    App, auth,
+    error::Result,
+    extract::Json,
+    guard::Connection,
+    routes::{
+        session::{self, LanguageCode, Session},
+        setup::Token,
+    },
+};
+use accounts::{NewAccount, SignUp, SignedUp};
+use axum::{
+    Extension,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use base::{Error, Secret};
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// Who may sign up here, and how.
+#[derive(Serialize, ToSchema)]
+pub struct Terms {
+    /// `open`, `invitation` or `closed`.
+    sign_up: &'static str,
+    /// Whether this installation sends mail. Without it a user name will do, and links are handed over.
+    mail: bool,
+}
+
+/// Who may sign up here, and how.
+#[utoipa::path(get, path = "/api/v1/sign-up", tag = "sign-up", responses((status = 200, body = Terms)))]
+pub async fn terms(State(app): State<Arc<App>>) -> axum::Json<Terms> {
+    let sign_up = match app.sign_up {
+        SignUp::Open => "open",
+        SignUp::Invitation => "invitation",
+        SignUp::Closed => "closed",
+    };
+    axum::Json(Terms { sign_up, mail: app.can_mail })
+}
+
+/// A new account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SignUp)]
+pub struct Form {
+    /// An e-mail address; where there is no mail, a user name will do.
+    login: String,
+    password: String,
+    /// The name that others see.
+    display_name: Option<String>,
+    phone: Option<String>,
+    language: LanguageCode,
+    /// Says to be 18 or older.
+    adult: bool,
+    /// The token of an invitation.
+    invitation: Option<String>,
+}
+
+/// Sign up. Where mail is sent the answer is always 202, whether or not the address has an account already: the mail says
+/// how to go on.
+#[utoipa::path(post, path = "/api/v1/sign-up", tag = "sign-up", request_body = Form, responses(
+    (status = 201, description = "Signed in", body = Session),
+    (status = 202, description = "A mail is on its way"),
+    (status = 403, description = "Signing up needs an invitation, or is closed", body = crate::error::Problem),
+))]
+pub async fn sign_up(
+    State(app): State<Arc<App>>,
+    Extension(connection): Extension<Connection>,
+    headers: HeaderMap,
+    Json(body): Json<Form>,
+) -> Result<Response> {
+    let proven = admitted(&app, &body).await?;
+    let new = NewAccount {
+        login: body.login,
+        password: Secret::new(body.password),
+        display_name: body.display_name,
+        phone: body.phone,
+        language: body.language.into(),
+        adult: body.adult,
+    };
+    let address = connection.peer.ip();
+    match app.accounts.sign_up(new, app.can_mail, proven, address, auth::label(&headers)).await? {
+        SignedUp::SignedIn(session) => session::begun(&app, StatusCode::CREATED, &session).await,
+        SignedUp::LookIntoMail => Ok(StatusCode::ACCEPTED.into_response()),
+    }
+}
+
+/// An error unless this person may sign up; whether the invitation came to the very address that signs up.
+async fn admitted(app: &App, form: &Form) -> Result<bool> {
+    let Some(token) = &form.invitation else {
+        return match app.sign_up {
+            SignUp::Open => Ok(false),
+            SignUp::Invitation => Err(Error::denied("signing up here needs an invitation").into()),
+            SignUp::Closed => Err(Error::denied("accounts are made by the owner of this server").into()),
+        };
+    };
+    if app.sign_up == SignUp::Closed {
+        return Err(Error::denied("accounts are made by the owner of this server").into());
+    }
+    let invitation = app.devices.invitation(&Secret::new(token.clone())).await?;
+    Ok(invitation.address.is_some_and(|address| address.open().eq_ignore_ascii_case(form.login.trim())))
+}
+
+/// Show, with the link that was mailed, that the address is one's own. The account opens, and one is signed in.
+#[utoipa::path(post, path = "/api/v1/sign-up/verify", tag = "sign-up", request_body = Token, responses((status = 200, body = Session)))]
+pub async fn verify(State(app): State<Arc<App>>, headers: HeaderMap, Json(body): Json<Token>) -> Result<Response> {
+    let session = app.accounts.verify_address(&Secret::new(body.token), auth::label(&headers)).await?;
+    session::begun(&app, StatusCode::OK, &session).await
+}
+
+/// The login of somebody who forgot the password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Forgotten {
+    login: String,
+}
+
+/// Ask for a link to choose a new password. The answer is always 202; a mail goes out if the address has an account and
+/// was verified.
+#[utoipa::path(post, path = "/api/v1/sign-up/forgotten", tag = "sign-up", request_body = Forgotten, responses((status = 202)))]
+pub async fn forgotten(
+    State(app): State<Arc<App>>,
+    Extension(connection): Extension<Connection>,
+    Json(body): Json<Forgotten>,
+) -> Result<StatusCode> {
+    app.accounts.spend(connection.peer.ip())?;
+    // The answer does not wait, so that its time tells nothing either.
+    tokio::spawn(async move {
+        if let Err(error) = app.accounts.forgotten(&body.login).await {
+            tracing::error!(?error, "a forgotten password was not noted");
+        }
+    });
+    Ok(StatusCode::ACCEPTED)
+}
