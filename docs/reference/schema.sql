@@ -4,15 +4,18 @@
 
 CREATE TABLE "accounts" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- personal: user.unique_id; readable to the server's operator; until the account is closed
-    "household" uuid_text NOT NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
-    "role" varchar(16) NOT NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
     "login_index" blob(32) NOT NULL UNIQUE, -- personal: user.name; encrypted under the account's key; until the account is closed
-    "login" blob NOT NULL, -- personal: user.name; encrypted under the account's key; until the account is closed
+    "login" blob NOT NULL, -- personal: user.contact.email; encrypted under the account's key; until the account is closed
+    "verified" integer NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    "waiting" boolean NOT NULL, -- whether the account is open yet
     "display_name" blob NULL, -- personal: user.name; encrypted under the account's key; until the account is closed
+    "phone" blob NULL, -- personal: user.contact.phone_number; encrypted under the account's key; until the account is closed
+    "language" varchar(8) NOT NULL, -- personal: user.preferences; readable to the server's operator; until the account is closed
+    "zone" varchar(64) NULL, -- personal: user.location.timezone; readable to the server's operator; until the account is closed
+    "adult" integer NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
     "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
-    FOREIGN KEY ("household") REFERENCES "households" ("id") ON DELETE CASCADE
+    "closed" integer NULL -- personal: user.behavior; readable to the server's operator; until the account is closed
 );
-CREATE INDEX "accounts_household" ON "accounts" ("household");
 
 CREATE TABLE "api_tokens" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
@@ -39,6 +42,21 @@ CREATE TABLE "camera_changes" (
     "at" integer NOT NULL -- personal: user.behavior; readable to the server's operator; 365 days
 );
 CREATE INDEX "camera_changes_household" ON "camera_changes" ("household", "id");
+
+CREATE TABLE "camera_group_cameras" (
+    "camera_group" uuid_text NOT NULL, -- opaque id
+    "camera" uuid_text NOT NULL, -- opaque id of a camera
+    PRIMARY KEY ("camera_group", "camera"),
+    FOREIGN KEY ("camera_group") REFERENCES "camera_groups" ("id") ON DELETE CASCADE,
+    FOREIGN KEY ("camera") REFERENCES "cameras" ("id") ON DELETE CASCADE
+);
+
+CREATE TABLE "camera_groups" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "household" uuid_text NOT NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
+    "name" blob NOT NULL -- personal: user.device.camera.name; encrypted under the account's key; until the account is closed
+);
+CREATE INDEX "camera_groups_household" ON "camera_groups" ("household");
 
 CREATE TABLE "cameras" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
@@ -77,11 +95,65 @@ CREATE TABLE "gaps" (
 );
 CREATE INDEX "gaps_by_time" ON "gaps" ("camera", "start");
 
+CREATE TABLE "grants" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "household" uuid_text NOT NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; until the account is closed
+    "camera" uuid_text NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
+    "camera_group" uuid_text NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
+    "rights" smallint NOT NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
+    "begins" integer NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
+    "ends" integer NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
+    "weekly" text NOT NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
+    FOREIGN KEY ("household", "account") REFERENCES "members" ("household", "account") ON DELETE CASCADE,
+    FOREIGN KEY ("camera") REFERENCES "cameras" ("id") ON DELETE CASCADE,
+    FOREIGN KEY ("camera_group") REFERENCES "camera_groups" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "grants_member" ON "grants" ("household", "account");
+
 CREATE TABLE "households" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "name" blob NULL, -- personal: user.name; encrypted under the account's key; until the account is closed
     "zone" varchar(64) NOT NULL, -- personal: user.location.timezone; readable to the server's operator; until the account is closed
     "created" integer NOT NULL -- when the household was set up
 );
+
+CREATE TABLE "invitations" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "household" uuid_text NOT NULL, -- personal: user.account.membership; readable to the server's operator; 7 days
+    "inviter" uuid_text NULL, -- personal: user.unique_id; readable to the server's operator; 7 days
+    "hash" blob(32) NOT NULL UNIQUE, -- personal: user.authorization.credentials; only a hash of a random secret; 7 days
+    "offer" text NOT NULL, -- personal: user.account.membership; readable to the server's operator; 7 days
+    "address" blob NULL, -- personal: user.contact.email; encrypted under the account's key; 7 days
+    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; 7 days
+    "expires" integer NOT NULL -- when the link ends
+);
+CREATE INDEX "invitations_household" ON "invitations" ("household");
+
+CREATE TABLE "links" (
+    "hash" blob(32) NOT NULL PRIMARY KEY, -- personal: user.authorization.credentials; only a hash of a random secret; 14 days
+    "purpose" varchar(16) NOT NULL, -- a word of the program
+    "household" uuid_text NULL, -- personal: user.account.membership; readable to the server's operator; 14 days
+    "account" uuid_text NULL, -- personal: user.unique_id; readable to the server's operator; 14 days
+    "address" blob NULL, -- personal: user.contact.email; encrypted under the account's key; 14 days
+    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; 14 days
+    "expires" integer NOT NULL, -- when the link ends
+    FOREIGN KEY ("household") REFERENCES "households" ("id") ON DELETE CASCADE,
+    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "links_account" ON "links" ("account");
+
+CREATE TABLE "members" (
+    "household" uuid_text NOT NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; until the account is closed
+    "role" varchar(16) NOT NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
+    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    "until" integer NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
+    PRIMARY KEY ("household", "account"),
+    FOREIGN KEY ("household") REFERENCES "households" ("id") ON DELETE CASCADE,
+    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "members_account" ON "members" ("account");
 
 CREATE TABLE "recording_files" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id of an object on the shelf
@@ -120,23 +192,16 @@ CREATE TABLE schema_migrations (
 CREATE TABLE "sessions" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
     "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; until sign-out or expiry
+    "household" uuid_text NULL, -- personal: user.account.membership; readable to the server's operator; until sign-out or expiry
     "hash" blob(32) NOT NULL UNIQUE, -- personal: user.authorization.credentials; only a hash of a random secret; until sign-out or expiry
     "label" varchar(64) NOT NULL, -- personal: user.device.browser; readable to the server's operator; until sign-out or expiry
+    "name" blob NULL, -- personal: user.name; encrypted under the account's key; until sign-out or expiry
     "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until sign-out or expiry
     "last_used" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until sign-out or expiry
+    "confirmed" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until sign-out or expiry
     FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
 );
 CREATE INDEX "sessions_account" ON "sessions" ("account");
-
-CREATE TABLE "setup_tokens" (
-    "hash" blob(32) NOT NULL PRIMARY KEY, -- personal: user.authorization.credentials; only a hash of a random secret; 30 minutes
-    "household" uuid_text NOT NULL, -- personal: user.account.membership; readable to the server's operator; 30 minutes
-    "account" uuid_text NULL, -- personal: user.unique_id; readable to the server's operator; 30 minutes
-    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; 30 minutes
-    "expires" integer NOT NULL, -- when the link ends
-    FOREIGN KEY ("household") REFERENCES "households" ("id") ON DELETE CASCADE,
-    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
-);
 
 CREATE TABLE "stream_params" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id

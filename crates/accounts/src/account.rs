@@ -314,7 +314,7 @@ impl Accounts {
             row.zone = Set(zone);
         }
         let changes = [row.display_name.is_set(), row.phone.is_set(), row.language.is_set(), row.zone.is_set()];
-        match changes.contains(&true) {
+        match changes.contains(&true) && policy::enforce!(C3_1) {
             true => Entity::update(row).exec(conn).await.map(drop).map_err(db::error),
             false => Ok(()),
         }

@@ -64,9 +64,11 @@ impl Accounts {
             Error::invalid("an account is for people of 18 or older; say that you are").field("adult")
         );
         let login = account::login(&new.login)?;
-        if by_mail && !account::is_address(&login) {
-            return Err(Error::invalid("give an e-mail address").field("login"));
-        }
+        policy::enforce!(
+            C1_1_1,
+            !by_mail || account::is_address(&login),
+            Error::invalid("give an e-mail address").field("login")
+        );
         credential::check(&new.password, &login)?;
         let details = details(&new)?;
         let hash = self.passwords.hash(&new.password).await?;
