@@ -63,13 +63,21 @@ need node "install Node 20"
 
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 
+# unshare DIR: gives a folder of hard links its own copy of the files that cargo writes where they stand. Without it a build
+# in one folder would tell the other that things were built which were not.
+unshare() {
+  local marks=(-path '*/.fingerprint/*' -o -name '*.d' -o -path '*/build/*' -not -path '*/out/*')
+  find "$1" -type f -links +1 \( "${marks[@]}" \) -print0 |
+    xargs -0r sh -c 'for f; do cp -p "$f" "$f.own" && mv "$f.own" "$f"; done' _
+}
+
 # One target folder for each lock file and compiler, shared by all checkouts. The three used last stay, and any that was
 # used in the last three hours: a build may be going on in it.
 target_name=$({ cat Cargo.lock; rustc -V; } | sha256sum | cut -c1-16)
 export CARGO_TARGET_DIR=$cache/target/$target_name
 if [ ! -d "$CARGO_TARGET_DIR" ]; then # begin from the last one: most dependencies stay the same
   last=$(ls -td "$cache"/target/*/ 2>/dev/null | head -n 1)
-  [ -z "$last" ] || cp -al "$last" "$CARGO_TARGET_DIR"
+  [ -z "$last" ] || { cp -al "$last" "$CARGO_TARGET_DIR"; unshare "$CARGO_TARGET_DIR"; }
 fi
 mkdir -p "$CARGO_TARGET_DIR"
 touch "$CARGO_TARGET_DIR"
