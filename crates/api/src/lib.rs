@@ -148,6 +148,7 @@ pub const TABLE: &[Line] = &[
     media("GET /api/v1/cameras/{id}/thumbnail.jpg", View::Thumbnail),
     // What is kept
     open("GET /api/v1/views", Needs(CamerasRead)),
+    open("GET /api/v1/views/chain", Needs(Admin)),
     open("GET /api/v1/storage", Needs(CamerasRead)),
     open("POST /api/v1/key/export", Needs(Admin)),
 ];

@@ -8,7 +8,7 @@
 //! Invariants: the rows on disk lag behind what was shown by at most ten seconds; a row's media interval reaches no
 //! further than half a minute beyond what was shown, except for thumbnails, whose row spans the whole burst.
 
-use crate::{CameraId, Devices, camera};
+use crate::{CameraId, Devices, camera, fact};
 use accounts::{AccountId, Caller, HouseholdId, Scope};
 use base::{Error, Kind, Range, Result, Time};
 use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*, sea_query::Expr};
@@ -40,6 +40,9 @@ pub struct Model {
     pub media_end: Option<i64>,
     pub started: i64,
     pub last: i64,
+    /// Place in the household's chain; none while the row may be extended.
+    pub number: Option<i64>,
+    pub chain: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -109,13 +112,17 @@ policy::personal! {
             erase: Keep("the others of the household may know when somebody watched"),
             clauses: [C9_3_4],
         },
+        number: not_personal("counts the rows"),
+        chain: not_personal("a hash of the row and the one before it"),
     }
 }
 
 /// How long the logs are kept.
 pub(crate) const KEPT: Duration = Duration::from_secs(365 * 86_400);
 /// A row is extended if no more than this lies between, in time of day and in time of the pictures.
-const GAP: Duration = Duration::from_secs(30);
+pub(crate) const GAP: Duration = Duration::from_secs(30);
+/// Whoever takes this much away at once, the owners are told of.
+const BULK: Duration = Duration::from_secs(3600);
 /// How far the row on disk may lag behind.
 const LAG: Duration = Duration::from_secs(10);
 /// How many places of one camera's recordings one person can watch at once before the log splits into more rows.
@@ -215,6 +222,12 @@ impl Key {
         Self { household, camera, account, label: caller.label().as_str().into(), action, allowed }
     }
 
+    /// Who saw which camera, where somebody did.
+    fn watched(&self) -> Option<fact::Watched> {
+        let (account, camera) = self.account.zip(self.camera).filter(|_| self.allowed)?;
+        Some(fact::Watched { household: self.household, account, camera })
+    }
+
     fn row(&self, open: &Open, started: Time) -> Model {
         Model {
             id: open.id.uuid(),
@@ -228,6 +241,8 @@ impl Key {
             media_end: open.media.map(|media| media.end.micros()),
             started: started.micros(),
             last: open.last.micros(),
+            number: None,
+            chain: None,
         }
     }
 }
@@ -255,6 +270,10 @@ impl Open {
             }
             (mine, other) => mine == other,
         }
+    }
+
+    fn is_bulk(&self) -> bool {
+        self.media.is_some_and(|media| media.duration() >= BULK)
     }
 
     fn stretch(&mut self, media: Option<Range>, now: Time) {
@@ -369,14 +388,18 @@ impl Devices {
         let mut open = slot.lock().await;
         let found = open.iter().position(|open| open.is_current(now) && open.reaches(media, key.action));
         let logged = match found {
-            Some(at) => self.extend_row(&mut open[at], media, now).await,
+            Some(at) => self.extend_row(key, &mut open[at], media, now).await,
             None => self.insert_row(key, &mut open, media, now).await,
         };
         logged.map_err(|cause| Error::unavailable("the view log cannot be written, so nothing is shown").because(cause))
     }
 
-    async fn extend_row(&self, open: &mut Open, media: Option<Range>, now: Time) -> Result<()> {
+    async fn extend_row(&self, key: &Key, open: &mut Open, media: Option<Range>, now: Time) -> Result<()> {
+        let before = open.is_bulk();
         open.stretch(media, now);
+        if !before && open.is_bulk() {
+            self.tell_of_bulk(self.db.conn(), key).await?;
+        }
         if now.since(open.written) < LAG {
             return Ok(());
         }
@@ -390,9 +413,35 @@ impl Devices {
         }
         let open = Open { id: ViewId::generate(&self.world), media, last: now, written: now, dirty: false };
         let row = ActiveModel::from(key.row(&open, now));
-        Entity::insert(row).exec_without_returning(self.db.conn()).await.map_err(db::error)?;
+        let tx = self.db.begin().await?;
+        if let Some(watched) = key.watched()
+            && !self.has_watched(&tx, watched).await?
+        {
+            db::outbox::emit(&tx, &self.world, fact::FIRST_VIEW, &watched).await?;
+        }
+        if open.is_bulk() {
+            self.tell_of_bulk(&tx, key).await?;
+        }
+        Entity::insert(row).exec_without_returning(&tx).await.map_err(db::error)?;
+        tx.commit().await.map_err(db::error)?;
         slot.push(open);
         Ok(())
+    }
+
+    async fn has_watched(&self, conn: &impl ConnectionTrait, who: fact::Watched) -> Result<bool> {
+        let rows = Entity::find().filter(Column::Household.eq(who.household.uuid()));
+        let rows = rows.filter(Column::Account.eq(who.account.uuid())).filter(Column::Camera.eq(who.camera.uuid()));
+        let found = rows.filter(Column::Allowed.eq(true)).one(conn).await.map_err(db::error)?;
+        Ok(found.is_some())
+    }
+
+    async fn tell_of_bulk(&self, conn: &impl ConnectionTrait, key: &Key) -> Result<()> {
+        match key.watched() {
+            Some(watched) if key.action == Action::Download => {
+                db::outbox::emit(conn, &self.world, fact::BULK_DOWNLOAD, &watched).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn write_row(&self, open: &mut Open, now: Time) -> Result<()> {
@@ -405,12 +454,18 @@ impl Devices {
                 .col_expr(Column::MediaStart, Expr::value(media.start.micros()))
                 .col_expr(Column::MediaEnd, Expr::value(media.end.micros()));
         }
-        update.filter(Column::Id.eq(open.id.uuid())).exec(self.db.conn()).await.map_err(db::error)?;
+        update
+            .filter(Column::Id.eq(open.id.uuid()))
+            .filter(Column::Number.is_null())
+            .exec(self.db.conn())
+            .await
+            .map_err(db::error)?;
         (open.written, open.dirty) = (now, false);
         Ok(())
     }
 
-    /// Writes the extensions that are only in memory, and forgets the rows that will not be extended any more.
+    /// Writes the extensions that are only in memory, forgets the rows that will not be extended any more, and chains
+    /// them.
     pub async fn flush_views(&self) -> Result<()> {
         let now = self.world.clock.now();
         for slot in self.open_views.slots() {
@@ -421,7 +476,7 @@ impl Devices {
             slot.retain(|open| open.is_current(now));
         }
         self.open_views.prune();
-        Ok(())
+        self.seal_views(now).await
     }
 
     /// Who watched, the newest first: for the owner all of the household, for a viewer what that person watched.

@@ -5,7 +5,9 @@
 
 mod address;
 mod camera;
+mod chain;
 mod change;
+pub mod fact;
 pub mod grant;
 mod group;
 pub mod import;
@@ -16,6 +18,7 @@ mod schema;
 mod tests;
 
 pub use camera::{Area, Camera, Edit, MOST_DAYS, Mode, Settings, Stream, Target, Transport};
+pub use chain::Chain;
 pub use change::Change;
 pub use group::{Group, GroupId};
 pub use invitation::{Invitation, InvitationId, NewInvitation, Offer};

@@ -11,7 +11,7 @@ struct First;
 
 impl MigrationName for First {
     fn name(&self) -> &str {
-        "m20261124_0201_devices"
+        "m20261124_0202_devices"
     }
 }
 
@@ -27,6 +27,8 @@ impl MigrationTrait for First {
             ("camera_changes_household", "camera_changes", &["household", "id"]),
             ("views_household", "views", &["household", "id"]),
             ("views_last", "views", &["last"]),
+            ("views_who", "views", &["household", "account", "camera"]),
+            ("views_chain", "views", &["household", "number"]),
             ("camera_groups_household", "camera_groups", &["household"]),
             ("grants_member", "grants", &["household", "account"]),
             ("invitations_household", "invitations", &["household"]),
@@ -91,6 +93,8 @@ fn views() -> TableCreateStatement {
         .col(big_integer_null("media_end"))
         .col(big_integer("started"))
         .col(big_integer("last"))
+        .col(big_integer_null("number"))
+        .col(blob_null("chain"))
         .to_owned()
 }
 

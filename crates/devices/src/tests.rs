@@ -699,3 +699,80 @@ async fn an_address_is_taken_only_with_permission_and_goes_with_the_invitation()
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_changed_removed_or_forged_row_breaks_the_chain_of_the_view_log() {
+    db::testing::each(all_migrations, |db| async move {
+        let home = home(db).await;
+        let porch = home.camera("Porch").await;
+        for _ in 0..5 {
+            home.devices.ticket(&home.owner, porch, Action::Live, None).await.unwrap().action();
+            home.clock.advance(120 * SECOND);
+        }
+        assert_eq!(home.devices.view_chain(&home.owner).await.unwrap().rows, 0, "a row that may go on is not chained");
+        home.devices.flush_views().await.unwrap();
+        let whole = home.devices.view_chain(&home.owner).await.unwrap();
+        assert!(whole.rows == 5 && whole.broken_at.is_none() && whole.head.is_some(), "{whole:?}");
+        assert_eq!(kind(home.devices.view_chain(&home.viewer.caller).await), Kind::Denied);
+
+        let breaks = async |sql: &str, back: &str| {
+            home.db.conn().execute_unprepared(sql).await.unwrap();
+            let broken = home.devices.view_chain(&home.owner).await.unwrap().broken_at;
+            home.db.conn().execute_unprepared(back).await.unwrap();
+            assert!(home.devices.view_chain(&home.owner).await.unwrap().broken_at.is_none());
+            broken.is_some()
+        };
+        let label = |label: &str| format!("UPDATE views SET label = '{label}' WHERE number = 3");
+        assert!(breaks(&label("nobody"), &label("Firefox on Linux")).await);
+        let number = |from: i64, to: i64| format!("UPDATE views SET number = {to} WHERE number = {from}");
+        assert!(breaks(&number(3, 30), &number(30, 3)).await);
+        assert!(
+            breaks(
+                "UPDATE views SET last = last + 1 WHERE number = 5",
+                "UPDATE views SET last = last - 1 WHERE number = 5"
+            )
+            .await
+        );
+        home.db.conn().execute_unprepared("DELETE FROM views WHERE number = 1").await.unwrap();
+        assert!(home.devices.view_chain(&home.owner).await.unwrap().broken_at.is_none(), "retention takes the oldest");
+        home.db.conn().execute_unprepared("DELETE FROM views WHERE number = 3").await.unwrap();
+        assert!(home.devices.view_chain(&home.owner).await.unwrap().broken_at.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_first_view_and_an_hour_taken_away_are_told_of_once() {
+    db::testing::each(all_migrations, |db| async move {
+        let home = home(db).await;
+        let porch = home.camera("Porch").await;
+        let told = async || {
+            use sea_orm::{ConnectionTrait, Statement};
+            let rows = Statement::from_string(
+                home.db.backend(),
+                "SELECT kind FROM facts WHERE kind LIKE 'devices.%' ORDER BY id",
+            );
+            let rows = home.db.conn().query_all_raw(rows).await.unwrap();
+            rows.iter().map(|row| row.try_get::<String>("", "kind").unwrap()).collect::<Vec<_>>()
+        };
+        let viewer = &home.viewer.caller;
+        home.devices.ticket(viewer, porch, Action::Live, None).await.unwrap().action();
+        home.clock.advance(120 * SECOND);
+        home.devices.ticket(viewer, porch, Action::Live, None).await.unwrap().action();
+        assert_eq!(told().await, [fact::FIRST_VIEW]);
+
+        let minutes = |from: u64, to: u64| {
+            let at = |minute| Time::from_micros(0) + Duration::from_secs(60 * minute);
+            Some(Range { start: at(from), end: at(to) })
+        };
+        home.devices.ticket(viewer, porch, Action::Download, minutes(0, 59)).await.unwrap().action();
+        assert_eq!(told().await.len(), 1);
+        for part in [minutes(59, 61), minutes(61, 90)] {
+            home.devices.ticket(viewer, porch, Action::Download, part).await.unwrap().action();
+        }
+        assert_eq!(told().await, [fact::FIRST_VIEW, fact::BULK_DOWNLOAD], "in pieces it is as much");
+        home.devices.ticket(&home.terminal, porch, Action::Download, minutes(0, 90)).await.unwrap().action();
+        assert_eq!(told().await.len(), 2, "at the terminal sits the owner");
+    })
+    .await;
+}

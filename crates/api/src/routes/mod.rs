@@ -139,6 +139,7 @@ pub fn handlers() -> Vec<Handler> {
         playback::snapshot,
         playback::thumbnail,
         views::list,
+        views::chain,
         storage::show,
         storage::export_key,
     ]

@@ -80,3 +80,28 @@ pub async fn list(
     let next = page.next.map(|id| id.to_string());
     Ok(axum::Json(List { items: page.items.into_iter().map(item).collect(), next }))
 }
+
+/// What the chain of the view log shows.
+#[derive(Serialize, ToSchema)]
+pub struct Chain {
+    /// Rows in it; the newest join it a minute after they ended.
+    rows: u64,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    since: Option<Time>,
+    /// SHA-256 of the newest row and all before it, in hex: write it down, and later rows cannot be changed unseen.
+    head: Option<String>,
+    /// The first row that was changed, or follows one that was removed; null: none.
+    broken_at: Option<Uuid>,
+}
+
+/// Whether the view log was changed afterwards: its rows form a chain of hashes.
+#[utoipa::path(get, path = "/api/v1/views/chain", tag = "views", responses((status = 200, body = Chain)))]
+pub async fn chain(State(app): State<Arc<App>>, Who(caller): Who) -> Result<axum::Json<Chain>> {
+    let chain = app.devices.view_chain(&caller).await?;
+    Ok(axum::Json(Chain {
+        rows: chain.rows,
+        since: chain.since,
+        head: chain.head.map(|head| head.iter().map(|byte| format!("{byte:02x}")).collect()),
+        broken_at: chain.broken_at.map(|id| id.uuid()),
+    }))
+}
