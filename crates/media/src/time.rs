@@ -121,6 +121,8 @@ struct Anchor {
     timestamp: i64,
     time: Time,
     newest: i64,
+    /// How far behind the newest a picture was sent: by so much others are sent ahead of their time.
+    reordered: i64,
     window_start: Time,
     /// The least lateness in the window, and in the one before.
     least: i64,
@@ -150,6 +152,7 @@ impl Discipline {
         }
         if let Some(anchor) = &mut self.anchor {
             anchor.newest = anchor.newest.max(timestamp);
+            anchor.reordered = anchor.reordered.max(-step);
         }
         Mapped { time, jump: false }
     }
@@ -186,6 +189,7 @@ impl Discipline {
             timestamp,
             time,
             newest: timestamp,
+            reordered: 0,
             window_start: time,
             least: i64::MAX,
             least_before: None,
@@ -227,7 +231,7 @@ impl Discipline {
         if arrival.since(anchor.window_start) < WINDOW {
             return false;
         }
-        let least = std::mem::replace(&mut anchor.least, i64::MAX);
+        let least = std::mem::replace(&mut anchor.least, i64::MAX).saturating_add(anchor.reordered);
         let before = anchor.least_before.replace(least);
         anchor.window_start = arrival;
         if least > JUMP {
@@ -318,6 +322,20 @@ mod tests {
             let (least, most) = (most.clone().min().unwrap(), most.max().unwrap());
             assert!(most - least < 120_000, "{rate} a second, {off} ppm: moved by {} µs", most - least);
         }
+    }
+
+    #[test]
+    fn pictures_that_are_sent_ahead_of_their_time_are_not_early() {
+        let mut discipline = Discipline::new(90_000);
+        // Ten pictures a second, each fourth one sent before the three that are shown before it.
+        let sent = (0..600i64)
+            .map(|frame| if frame == 0 { 0 } else { (frame - 1) / 4 * 4 + [4, 2, 1, 3][(frame - 1) as usize % 4] });
+        let moved = sent.zip(0..).map(|(shown, frame)| {
+            let time = discipline.map(shown * 9_000, at(frame * 100_000), Duration::ZERO).time;
+            time.micros() - START - shown * 100_000
+        });
+        let moved: Vec<i64> = moved.collect();
+        assert!(moved.iter().all(|by| *by == moved[0]), "the times of a steady camera were corrected: {moved:?}");
     }
 
     #[test]
