@@ -243,12 +243,19 @@ async fn a_session_ends_when_unused_for_thirty_days_and_after_ninety_in_any_case
 
 #[tokio::test]
 async fn sessions_are_ended_by_their_person_and_by_a_new_password() {
+    policy::prove!(C1_2_12);
     db::testing::each(all_migrations, |db| async move {
         let home = home(db).await;
         let (phone, desk) = (home.owner().await, home.sign_in("Ada", PASSWORD).await.unwrap());
         let viewer = home.viewer(&phone.caller, "Bob").await;
         let id = home.accounts.sessions(&phone.caller).await.unwrap()[0].id;
         assert_eq!(kind(home.accounts.end_session(&viewer.caller, id).await), Kind::NotFound);
+        assert_eq!(kind(home.accounts.name_session(&viewer.caller, id, Some("Mine")).await), Kind::NotFound);
+        home.accounts.name_session(&phone.caller, id, Some("Kitchen tablet")).await.unwrap();
+        let open = home.accounts.sessions(&phone.caller).await.unwrap();
+        assert_eq!(open[0].name.as_ref().unwrap().open(), "Kitchen tablet");
+        assert_eq!(open[0].label.as_str(), "Firefox on Linux", "a kind and a system, and no more");
+        assert_ne!(open[0].id, open[1].id);
 
         let change = |old: &'static str, new: &'static str| {
             let (accounts, caller) = (home.accounts.clone(), phone.caller.clone());

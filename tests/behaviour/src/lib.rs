@@ -12,4 +12,5 @@ mod forgetting;
 mod house;
 mod recording;
 mod served;
+mod sharing;
 mod watching;

@@ -24,8 +24,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use utoipa::ToSchema;
 
-/// How often rights are read again and the view log is extended.
-const RENEW: Duration = Duration::from_secs(5);
+/// How often rights are read again and the view log is extended. Who is removed while they watch sees no more after five
+/// seconds, however slow the machine.
+const RENEW: Duration = Duration::from_secs(3);
 /// What a viewer has to say is short.
 const LONGEST_MESSAGE: usize = 1024;
 
