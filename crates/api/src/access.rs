@@ -21,7 +21,8 @@ pub enum Access {
     Member,
     /// A session or token that has the scope.
     Needs(Scope),
-    /// A program on this machine, or a session or token that has the scope.
+    /// A program on this machine, or a session or token that has the scope and belongs to the household whose
+    /// installation it is.
     LocalOr(Scope),
 }
 
@@ -88,6 +89,9 @@ async fn admit(app: &App, line: &Line, request: &mut Request) -> Result<(), Prob
     }
     if let Access::Needs(scope) | Access::LocalOr(scope) = line.access {
         caller.require(scope)?;
+    }
+    if matches!(line.access, Access::LocalOr(_)) && caller.household() != app.household {
+        return Err(Error::denied("this is about the whole installation").into());
     }
     request.extensions_mut().insert(caller);
     Ok(())
