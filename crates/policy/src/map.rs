@@ -115,6 +115,7 @@ words! {
         Viewer => "person who watches",
         ThirdPerson => "person whom somebody invited",
         PersonInView => "person in the camera's view",
+        Addressee => "person who is written to",
     }
 }
 
@@ -128,6 +129,7 @@ words! {
         Account => "running your account and household",
         Health => "telling you how your cameras and your storage are doing",
         ViewLog => "telling you who watched what",
+        Notify => "telling you what concerns your account",
         Security => "protecting the service and the people on it",
     }
 }
@@ -157,6 +159,7 @@ words! {
     Recipient {
         Household => "members of your household whom you gave the right",
         Camera => "your own camera",
+        MailServer => "the mail server of this installation, and that of your address",
     }
 }
 
@@ -202,6 +205,7 @@ words! {
         EpochKey => "encrypted under an hourly key of the camera",
         WrappedKey => "a key, encrypted under the key above it",
         Hash => "only a hash of a random secret",
+        KeyedHash => "only a keyed hash",
         SlowHash => "only an Argon2id hash",
     }
 }

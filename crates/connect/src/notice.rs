@@ -1,0 +1,248 @@
+//! What people are told, as types. A notice goes to an account; a note goes to an address that has none.
+
+use crate::Topic;
+use base::{Secret, Time};
+use serde::{Deserialize, Serialize};
+
+/// A link that lets its bearer do something. It is in the mail alone: stored with a notice it is left out.
+#[derive(Clone, Default)]
+pub struct Link(Option<Secret<String>>);
+
+impl Link {
+    /// The link to that address.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(Some(Secret::new(url.into())))
+    }
+
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.0.as_ref().map(|url| url.expose().as_str())
+    }
+}
+
+/// What changed about how somebody signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Factor {
+    PasskeyAdded,
+    PasskeyRemoved,
+    TotpOn,
+    TotpOff,
+    NewRecoveryCodes,
+    LinkedAccountAdded,
+    LinkedAccountRemoved,
+}
+
+/// Something that the person of an account is told.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Notice {
+    /// Goes to the address that is to be verified.
+    VerifyAddress {
+        #[serde(skip)]
+        url: Link,
+    },
+    ResetPassword {
+        #[serde(skip)]
+        url: Link,
+    },
+    SignedInFromNewBrowser {
+        label: String,
+        at: Time,
+    },
+    PasswordChanged,
+    FactorChanged {
+        what: Factor,
+    },
+    /// Goes to the address that is to be left; the new one gets [`Note::ConfirmAddress`].
+    EmailChangeAsked {
+        #[serde(skip)]
+        url: Link,
+    },
+    EmailChanged,
+    JoinedHousehold {
+        household: String,
+    },
+    RemovedFromHousehold {
+        household: String,
+    },
+    FirstView {
+        person: String,
+        camera: String,
+    },
+    BulkDownload {
+        person: String,
+        camera: String,
+    },
+    ExportReady,
+    ClosingBegan {
+        until: Time,
+        #[serde(skip)]
+        undo: Link,
+    },
+    /// `url` is a page that everybody can open.
+    PolicyChanged {
+        version: String,
+        effective: Time,
+        url: String,
+    },
+    /// A recovery code, or the link of the machine's own terminal, let somebody in.
+    RecoveryUsed,
+    /// A mail to the person was refused for good.
+    Undelivered,
+}
+
+/// Something that is written to an address which has no account, or none any more.
+#[derive(Clone)]
+pub enum Note {
+    Invited {
+        household: String,
+        inviter: String,
+        url: Link,
+    },
+    /// Goes to the new address of an account.
+    ConfirmAddress {
+        url: Link,
+    },
+    /// The account is erased; `certificate` is the number of the proof.
+    Erased {
+        certificate: String,
+    },
+}
+
+/// How much a notice is needed, which decides whether it may be mailed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// About the safety or the end of the account, or the rules: mailed whatever else was chosen.
+    Critical,
+    /// About the person's own doings and household: mailed until it is switched off.
+    Service(Topic),
+    /// Everything else: mailed only to who switched it on.
+    Optional(Topic),
+}
+
+impl Class {
+    /// What is switched off by the way out of such a mail.
+    pub fn topic(self) -> Topic {
+        match self {
+            Self::Critical => Topic::Everything,
+            Self::Service(topic) | Self::Optional(topic) => topic,
+        }
+    }
+}
+
+impl Notice {
+    /// How much it is needed.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::VerifyAddress { .. }
+            | Self::ResetPassword { .. }
+            | Self::SignedInFromNewBrowser { .. }
+            | Self::PasswordChanged
+            | Self::FactorChanged { .. }
+            | Self::EmailChangeAsked { .. }
+            | Self::EmailChanged
+            | Self::ClosingBegan { .. }
+            | Self::PolicyChanged { .. }
+            | Self::RecoveryUsed
+            | Self::Undelivered => Class::Critical,
+            Self::JoinedHousehold { .. } | Self::RemovedFromHousehold { .. } | Self::ExportReady => {
+                Class::Service(Topic::Household)
+            }
+            Self::FirstView { .. } | Self::BulkDownload { .. } => Class::Optional(Topic::Views),
+        }
+    }
+
+    /// Whether it goes to an address that nobody has verified yet.
+    pub(crate) fn verifies(&self) -> bool {
+        matches!(self, Self::VerifyAddress { .. })
+    }
+
+    /// The word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::VerifyAddress { .. } => "verify_address",
+            Self::ResetPassword { .. } => "reset_password",
+            Self::SignedInFromNewBrowser { .. } => "signed_in_from_new_browser",
+            Self::PasswordChanged => "password_changed",
+            Self::FactorChanged { .. } => "factor_changed",
+            Self::EmailChangeAsked { .. } => "email_change_asked",
+            Self::EmailChanged => "email_changed",
+            Self::JoinedHousehold { .. } => "joined_household",
+            Self::RemovedFromHousehold { .. } => "removed_from_household",
+            Self::FirstView { .. } => "first_view",
+            Self::BulkDownload { .. } => "bulk_download",
+            Self::ExportReady => "export_ready",
+            Self::ClosingBegan { .. } => "closing_began",
+            Self::PolicyChanged { .. } => "policy_changed",
+            Self::RecoveryUsed => "recovery_used",
+            Self::Undelivered => "undelivered",
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::*;
+
+    /// One of each notice.
+    pub fn notices() -> Vec<Notice> {
+        let at = Time::from_micros(1_772_366_400_000_000);
+        let url = || Link::new("https://cams.example/verify#token=SECRETLINK");
+        let (person, camera) = (|| "Zoë <b>Canary</b>".to_owned(), || "Nursery & Hall".to_owned());
+        let household = || "Elm Street 4".to_owned();
+        vec![
+            Notice::VerifyAddress { url: url() },
+            Notice::ResetPassword { url: url() },
+            Notice::SignedInFromNewBrowser { label: "Firefox on Linux".into(), at },
+            Notice::PasswordChanged,
+            Notice::FactorChanged { what: Factor::PasskeyAdded },
+            Notice::FactorChanged { what: Factor::PasskeyRemoved },
+            Notice::FactorChanged { what: Factor::TotpOn },
+            Notice::FactorChanged { what: Factor::TotpOff },
+            Notice::FactorChanged { what: Factor::NewRecoveryCodes },
+            Notice::FactorChanged { what: Factor::LinkedAccountAdded },
+            Notice::FactorChanged { what: Factor::LinkedAccountRemoved },
+            Notice::EmailChangeAsked { url: url() },
+            Notice::EmailChanged,
+            Notice::JoinedHousehold { household: household() },
+            Notice::RemovedFromHousehold { household: household() },
+            Notice::FirstView { person: person(), camera: camera() },
+            Notice::BulkDownload { person: person(), camera: camera() },
+            Notice::ExportReady,
+            Notice::ClosingBegan { until: at, undo: url() },
+            Notice::PolicyChanged {
+                version: "2026-03".into(),
+                effective: at,
+                url: "https://cams.example/privacy".into(),
+            },
+            Notice::RecoveryUsed,
+            Notice::Undelivered,
+        ]
+    }
+
+    /// One of each note.
+    pub fn notes() -> Vec<Note> {
+        let url = || Link::new("https://cams.example/invite#token=SECRETLINK");
+        vec![
+            Note::Invited { household: "Elm Street 4".into(), inviter: "Zoë <b>Canary</b>".into(), url: url() },
+            Note::ConfirmAddress { url: url() },
+            Note::Erased { certificate: "5d1c-77ab".into() },
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_notice_keeps_its_kind_and_loses_its_link() {
+        for notice in samples::notices() {
+            let stored = serde_json::to_string(&notice).unwrap();
+            assert!(!stored.contains("SECRETLINK"), "{stored}");
+            let kind = serde_json::from_str::<serde_json::Value>(&stored).unwrap()["kind"].clone();
+            assert_eq!(kind, notice.kind());
+            assert_eq!(serde_json::from_str::<Notice>(&stored).unwrap().kind(), notice.kind());
+        }
+    }
+}

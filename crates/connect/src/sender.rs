@@ -1,0 +1,253 @@
+//! Sending: from the queue to the mail server, over few connections, again and again until it is taken or refused.
+
+use crate::{Address, Connect, Dkim, Notice, Post, inbox, queue};
+use base::{Error, Result, Secret, Shutdown};
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    address::Envelope,
+    message::{
+        Mailbox, MultiPart, SinglePart,
+        header::{ContentType, HeaderName, HeaderValue},
+    },
+    transport::smtp::{
+        Error as SmtpError, PoolConfig,
+        authentication::Credentials,
+        client::{Tls, TlsParameters},
+        extension::ClientId,
+    },
+};
+use std::{
+    net::IpAddr,
+    time::{Duration, UNIX_EPOCH},
+};
+use tokio::task::JoinSet;
+use url::{Host, Url};
+
+/// How many connections to the mail server are open at once.
+const CONNECTIONS: usize = 2;
+/// How long the mail server may be silent.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often what is past its time is deleted.
+const EXPIRE: Duration = Duration::from_secs(3600);
+
+/// A mail server, and as whom it is spoken to.
+pub struct Smtp {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    dkim: Option<Dkim>,
+}
+
+impl Smtp {
+    /// The server at `smtp://user:password@host:587` (TLS by STARTTLS, required unless the host is this machine) or
+    /// `smtps://…` (TLS from the start). `from` is `Name <address>`.
+    pub fn new(url: &Secret<String>, from: &str) -> Result<Self> {
+        let malformed = || Error::invalid("a mail server is smtp://user:password@host:587 or smtps://…");
+        let url = Url::parse(url.expose()).map_err(|_| malformed())?;
+        let host = url.host().ok_or_else(malformed)?.to_owned();
+        let name = host.to_string();
+        let tls = || TlsParameters::new(name.clone()).map_err(|_| malformed());
+        let (tls, port) = match url.scheme() {
+            "smtps" => (Tls::Wrapper(tls()?), 465),
+            "smtp" if is_this_machine(&host) => (Tls::None, 25),
+            "smtp" => (Tls::Required(tls()?), 587),
+            _ => return Err(malformed()),
+        };
+        let from = mailbox(from)?;
+        let hello = ClientId::Domain(from.email.domain().into());
+        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(name)
+            .port(url.port().unwrap_or(port))
+            .tls(tls)
+            .hello_name(hello)
+            .timeout(Some(PATIENCE))
+            .pool_config(PoolConfig::new().max_size(CONNECTIONS as u32));
+        if !url.username().is_empty() {
+            let plain = |text: &str| percent_decoded(text).ok_or_else(malformed);
+            let password = plain(url.password().unwrap_or_default())?;
+            transport = transport.credentials(Credentials::new(plain(url.username())?, password));
+        }
+        Ok(Self { transport: transport.build(), from, dkim: None })
+    }
+
+    /// Signs what goes out, for the domain of the sender.
+    pub fn signed(mut self, selector: &str, pem: &Secret<String>) -> Result<Self> {
+        self.dkim = Some(Dkim::new(self.from.email.domain(), selector, pem)?);
+        Ok(self)
+    }
+
+    async fn send(&self, mail: &queue::Due, connect: &Connect) -> Result<(), Failure> {
+        let (envelope, bytes) = self.message(mail, connect).map_err(Failure::Broken)?;
+        self.transport.send_raw(&envelope, &bytes).await.map(drop).map_err(Failure::from)
+    }
+
+    /// The message, to one recipient.
+    fn message(&self, mail: &queue::Due, connect: &Connect) -> Result<(Envelope, Vec<u8>)> {
+        let to = mail.address.mailbox()?;
+        let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.email.clone()])
+            .map_err(|_| Error::internal("a mail has no recipient"))?;
+        let now = connect.world.clock.now();
+        let id = format!("<{}@{}>", mail.id, self.from.email.domain());
+        let mut message = Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(&mail.letter.subject)
+            // The same each time, so that a mail which went out twice is recognised.
+            .message_id(Some(id))
+            .date(UNIX_EPOCH + Duration::from_micros(now.micros().max(0) as u64))
+            .raw_header(header("Auto-Submitted", "auto-generated"));
+        if let Some(url) = &mail.letter.one_click {
+            message = message
+                .raw_header(header("List-Unsubscribe", &format!("<{url}>")))
+                .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+        }
+        let boundary = connect.world.random::<12>().map(|byte| format!("{byte:02x}")).concat();
+        let body = MultiPart::alternative()
+            .boundary(boundary)
+            .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(mail.letter.text.clone()))
+            .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(mail.letter.html.clone()));
+        let message = message.multipart(body).map_err(|cause| Error::internal("a mail is malformed").because(cause))?;
+        let bytes = message.formatted();
+        Ok((
+            envelope,
+            match &self.dkim {
+                Some(dkim) => dkim.sign(&bytes, now)?,
+                None => bytes,
+            },
+        ))
+    }
+}
+
+/// A header field of our own words on one line: a relay that folds a long one differently would break its signature.
+fn header(name: &'static str, value: &str) -> HeaderValue {
+    let line: String = value.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), line.clone(), line)
+}
+
+/// `Name <address>`, or an address alone.
+fn mailbox(text: &str) -> Result<Mailbox> {
+    let malformed = || Error::invalid("a sender is like Nightjar <cams@example.org>");
+    let (name, address) = match text.trim().strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
+        Some((name, address)) => (Some(name.trim().to_owned()).filter(|name| !name.is_empty()), address),
+        None => (None, text.trim()),
+    };
+    if name.as_ref().is_some_and(|name| name.chars().any(accounts::is_deceptive)) {
+        return Err(malformed());
+    }
+    let Mailbox { email, .. } = Address::parse(address).map_err(|_| malformed())?.mailbox()?;
+    Ok(Mailbox::new(name, email))
+}
+
+fn is_this_machine(host: &Host) -> bool {
+    match host {
+        Host::Domain(name) => name.eq_ignore_ascii_case("localhost"),
+        Host::Ipv4(ip) => ip.is_loopback(),
+        Host::Ipv6(ip) => IpAddr::from(*ip).to_canonical().is_loopback(),
+    }
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    // A form's decoding, but for `+`, which stands for itself in a URL's user information.
+    let form = format!("x={}", text.replace('+', "%2B"));
+    url::form_urlencoded::parse(form.as_bytes()).next().map(|(_, value)| value.into_owned())
+}
+
+/// Why a mail did not go out.
+enum Failure {
+    /// The server refused this mail for good.
+    Refused,
+    /// It may go another time.
+    Later(SmtpError),
+    /// The mail itself cannot be made.
+    Broken(Error),
+}
+
+impl From<SmtpError> for Failure {
+    /// RFC 5321, 4.2.3: 550 to 554 are about the recipient or the content. Other permanent answers are about us (a wrong
+    /// password, a missing STARTTLS), which the operator mends, and the mail then goes out.
+    fn from(error: SmtpError) -> Self {
+        let code = error.status().map(|code| code.to_string()).and_then(|code| code.parse::<u16>().ok());
+        match code {
+            Some(550..=554) => Self::Refused,
+            _ => Self::Later(error),
+        }
+    }
+}
+
+impl Connect {
+    /// Sends mails until shutdown, and deletes what is past its time; what is being sent by then is waited for.
+    pub async fn run(&self, shutdown: Shutdown) {
+        let (mut looks, mut expire) = (db::wake::Looks::new(), tokio::time::interval(EXPIRE));
+        let mut sending = JoinSet::new();
+        while !shutdown.has_begun() {
+            while matches!(self.config.post, Post::Smtp(_))
+                && sending.len() < CONNECTIONS
+                && let Some(mail) = self.next_mail().await
+            {
+                let connect = self.clone();
+                sending.spawn(async move { connect.deliver(mail).await });
+            }
+            tokio::select! {
+                () = looks.again() => {}
+                Some(_) = sending.join_next() => {}
+                _ = expire.tick() => self.expire().await,
+                () = shutdown.begun() => break,
+            }
+        }
+        sending.join_all().await;
+    }
+
+    async fn next_mail(&self) -> Option<queue::Due> {
+        self.take_due().await.unwrap_or_else(|error| {
+            tracing::warn!(?error, "a mail could not be taken from the queue");
+            None
+        })
+    }
+
+    async fn deliver(&self, mail: queue::Due) {
+        if let Err(error) = self.try_to_deliver(mail).await {
+            tracing::warn!(?error, "how a mail stands could not be noted");
+        }
+    }
+
+    async fn try_to_deliver(&self, mail: queue::Due) -> Result<()> {
+        let Post::Smtp(smtp) = &self.config.post else { return Ok(()) };
+        if !self.still_wanted(&mail).await? {
+            return self.drop_mail(&mail).await;
+        }
+        match smtp.send(&mail, self).await {
+            Ok(()) => self.sent(&mail).await,
+            Err(Failure::Refused) => self.give_up(&mail).await,
+            Err(Failure::Broken(error)) => {
+                tracing::error!(?error, "a mail could not be made");
+                self.give_up(&mail).await
+            }
+            Err(Failure::Later(cause)) => {
+                // The answer of a server may repeat an address, so that only its kind is told.
+                let error = if cause.status().is_some() { "it refused for now" } else { "it did not answer" };
+                tracing::warn!(error, "the mail server did not take a mail");
+                match self.put_off(&mail).await? {
+                    true => Ok(()),
+                    false => self.give_up(&mail).await,
+                }
+            }
+        }
+    }
+
+    /// Tells the person in the inbox, since mail does not arrive.
+    async fn give_up(&self, mail: &queue::Due) -> Result<()> {
+        self.refused(mail).await?;
+        match mail.account {
+            Some(account) => self.put_into_inbox(self.db.conn(), account, &Notice::Undelivered).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn expire(&self) {
+        let now = self.world.clock.now();
+        let inbox = now - Duration::from_secs(inbox::KEPT_DAYS * 86_400);
+        for outcome in [self.expire_mails(now - queue::KEPT).await, self.expire_inbox(inbox).await] {
+            if let Err(error) = outcome {
+                tracing::warn!(?error, "old mails and notices could not be deleted");
+            }
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! The words of every notice and note, in each language. No subject holds a name: a locked screen shows subjects.
+
+use crate::{Factor, Note, Notice};
+use accounts::Language::{self, De, En};
+use base::Time;
+
+/// What is said, before it becomes a mail or an entry of the inbox.
+pub struct Text {
+    pub subject: String,
+    pub paragraphs: Vec<String>,
+    /// What there is to do, if anything.
+    pub action: Option<Action>,
+}
+
+/// A page to go to.
+pub struct Action {
+    pub label: String,
+    pub url: String,
+}
+
+impl Text {
+    fn new<const N: usize>(subject: &str, paragraphs: [&str; N]) -> Self {
+        Self { subject: subject.into(), paragraphs: paragraphs.map(String::from).into(), action: None }
+    }
+
+    /// A button; none if the link is not at hand, as in the inbox.
+    fn to(mut self, label: &str, url: Option<&str>) -> Self {
+        self.action = url.map(|url| Action { label: label.into(), url: url.into() });
+        self
+    }
+}
+
+/// The notice in words.
+pub fn of_notice(notice: &Notice, language: Language) -> Text {
+    match language {
+        En => english(notice),
+        De => german(notice),
+    }
+}
+
+/// The note in words.
+pub fn of_note(note: &Note, language: Language) -> Text {
+    match language {
+        En => note_in_english(note),
+        De => note_in_german(note),
+    }
+}
+
+fn english(notice: &Notice) -> Text {
+    const NOT_YOU: &str = "If this was not you, change your password now and end the other sessions.";
+    const NOT_ASKED: &str = "If you did not ask for this, you need not do anything.";
+    match notice {
+        Notice::VerifyAddress { url } => Text::new(
+            "Confirm your e-mail address",
+            ["Please confirm that this is your address. Until then nothing else is sent here.", NOT_ASKED],
+        )
+        .to("Confirm this address", url.url()),
+        Notice::ResetPassword { url } => Text::new(
+            "Set a new password",
+            [
+                "A new password was asked for. The link in the mail works once and not for long.",
+                "If you did not ask for this, you need not do anything: your password stays as it is.",
+            ],
+        )
+        .to("Set a new password", url.url()),
+        Notice::SignedInFromNewBrowser { label, at } => {
+            let when = format!("{label}, {}.", moment(*at, En));
+            Text::new("Somebody signed in from a new browser", [when.as_str(), NOT_YOU])
+        }
+        Notice::PasswordChanged => Text::new(
+            "Your password was changed",
+            ["Your password was changed, and all other sessions were ended.", NOT_YOU],
+        ),
+        Notice::FactorChanged { what } => {
+            Text::new("The way you sign in was changed", [factor_in_english(*what), NOT_YOU])
+        }
+        Notice::EmailChangeAsked { url } => Text::new(
+            "Confirm the change of your e-mail address",
+            ["A new e-mail address was asked for. Confirm here that you want to leave this one.", NOT_YOU],
+        )
+        .to("Confirm the change", url.url()),
+        Notice::EmailChanged => Text::new(
+            "Your e-mail address was changed",
+            ["From now on you are written to at the new address.", NOT_YOU],
+        ),
+        Notice::JoinedHousehold { household } => {
+            Text::new("You joined a household", [format!("You are now a member of “{household}”.").as_str()])
+        }
+        Notice::RemovedFromHousehold { household } => Text::new(
+            "You are no longer a member of a household",
+            [format!("You were removed from “{household}”, and see its cameras no more.").as_str()],
+        ),
+        Notice::FirstView { person, camera } => Text::new(
+            "Somebody looked at a camera for the first time",
+            [format!("{person} looked at “{camera}” for the first time. The view log has the details.").as_str()],
+        ),
+        Notice::BulkDownload { person, camera } => Text::new(
+            "A lot of footage was downloaded",
+            [format!("{person} downloaded much footage of “{camera}”. The view log has the details.").as_str()],
+        ),
+        Notice::ExportReady => Text::new(
+            "The copy of your data is ready",
+            ["You can fetch it in the privacy centre within fourteen days. After that it is deleted."],
+        ),
+        Notice::ClosingBegan { until, undo } => {
+            let until =
+                format!("Everything is kept out of reach until {} and then erased for good.", moment(*until, En));
+            let undo_hint = "Until then you can take this back with the link in the mail.";
+            Text::new("Your account is being closed", [until.as_str(), undo_hint]).to("Keep my account", undo.url())
+        }
+        Notice::PolicyChanged { version, effective, url } => {
+            let when = format!("Version {version} of the privacy policy holds from {}.", moment(*effective, En));
+            Text::new(
+                "The privacy policy changes",
+                [when.as_str(), "The page shows what changes, word by word, and what you can do about it."],
+            )
+            .to("See what changes", Some(url))
+        }
+        Notice::RecoveryUsed => Text::new(
+            "Your account was opened by recovery",
+            ["A recovery code, or a link from the server’s own terminal, was used to get in.", NOT_YOU],
+        ),
+        Notice::Undelivered => Text::new(
+            "A mail to you was refused",
+            ["Your mail provider refused a mail from here. Please check the address in your profile."],
+        ),
+    }
+}
+
+fn factor_in_english(what: Factor) -> &'static str {
+    match what {
+        Factor::PasskeyAdded => "A passkey was added to your account.",
+        Factor::PasskeyRemoved => "A passkey was removed from your account.",
+        Factor::TotpOn => "Codes from an authenticator app were switched on.",
+        Factor::TotpOff => "Codes from an authenticator app were switched off.",
+        Factor::NewRecoveryCodes => "New recovery codes were made. The old ones no longer work.",
+        Factor::LinkedAccountAdded => "Signing in through another service was added.",
+        Factor::LinkedAccountRemoved => "Signing in through another service was removed.",
+    }
+}
+
+fn note_in_english(note: &Note) -> Text {
+    match note {
+        Note::Invited { household, inviter, url } => {
+            let who = format!("{inviter} invites you to the household “{household}”, to see its cameras.");
+            Text::new(
+                "You are invited",
+                [
+                    who.as_str(),
+                    "The link works once, for seven days. If you do not want this, you need not do anything: your address \
+                     is then forgotten.",
+                ],
+            )
+            .to("See the invitation", url.url())
+        }
+        Note::ConfirmAddress { url } => Text::new(
+            "Confirm your new e-mail address",
+            ["Please confirm that this is your address.", "If you did not ask for this, you need not do anything."],
+        )
+        .to("Confirm this address", url.url()),
+        Note::Erased { certificate } => Text::new(
+            "Your account was erased",
+            [
+                "Everything that was held about you is gone, but for what the law makes us keep.",
+                format!("The number of the certificate is {certificate}. This is the last mail to this address.")
+                    .as_str(),
+            ],
+        ),
+    }
+}
+
+fn german(notice: &Notice) -> Text {
+    const NOT_YOU: &str =
+        "Waren Sie das nicht? Dann ändern Sie jetzt Ihr Passwort und beenden Sie die anderen Sitzungen.";
+    const NOT_ASKED: &str = "Haben Sie nicht darum gebeten, müssen Sie nichts tun.";
+    match notice {
+        Notice::VerifyAddress { url } => Text::new(
+            "Bestätigen Sie Ihre E-Mail-Adresse",
+            ["Bitte bestätigen Sie, dass dies Ihre Adresse ist. Bis dahin geht nichts anderes dorthin.", NOT_ASKED],
+        )
+        .to("Adresse bestätigen", url.url()),
+        Notice::ResetPassword { url } => Text::new(
+            "Neues Passwort setzen",
+            [
+                "Ein neues Passwort wurde angefordert. Der Link in der Mail gilt einmal und nicht lange.",
+                "Haben Sie nicht darum gebeten, müssen Sie nichts tun: Ihr Passwort bleibt, wie es ist.",
+            ],
+        )
+        .to("Neues Passwort setzen", url.url()),
+        Notice::SignedInFromNewBrowser { label, at } => {
+            let when = format!("{label}, {}.", moment(*at, De));
+            Text::new("Anmeldung mit einem neuen Browser", [when.as_str(), NOT_YOU])
+        }
+        Notice::PasswordChanged => Text::new(
+            "Ihr Passwort wurde geändert",
+            ["Ihr Passwort wurde geändert, und alle anderen Sitzungen wurden beendet.", NOT_YOU],
+        ),
+        Notice::FactorChanged { what } => {
+            Text::new("Ihre Anmeldung wurde geändert", [factor_in_german(*what), NOT_YOU])
+        }
+        Notice::EmailChangeAsked { url } => Text::new(
+            "Bestätigen Sie den Wechsel Ihrer E-Mail-Adresse",
+            [
+                "Eine neue E-Mail-Adresse wurde angegeben. Bestätigen Sie hier, dass Sie diese verlassen wollen.",
+                NOT_YOU,
+            ],
+        )
+        .to("Wechsel bestätigen", url.url()),
+        Notice::EmailChanged => Text::new(
+            "Ihre E-Mail-Adresse wurde geändert",
+            ["Ab jetzt schreiben wir Ihnen an die neue Adresse.", NOT_YOU],
+        ),
+        Notice::JoinedHousehold { household } => Text::new(
+            "Sie gehören jetzt zu einem Haushalt",
+            [format!("Sie sind jetzt Mitglied von „{household}“.").as_str()],
+        ),
+        Notice::RemovedFromHousehold { household } => Text::new(
+            "Sie gehören nicht mehr zu einem Haushalt",
+            [format!("Sie wurden aus „{household}“ entfernt und sehen dessen Kameras nicht mehr.").as_str()],
+        ),
+        Notice::FirstView { person, camera } => Text::new(
+            "Jemand hat zum ersten Mal eine Kamera angesehen",
+            [format!("{person} hat „{camera}“ zum ersten Mal angesehen. Näheres steht im Protokoll.").as_str()],
+        ),
+        Notice::BulkDownload { person, camera } => Text::new(
+            "Viele Aufnahmen wurden heruntergeladen",
+            [format!("{person} hat viele Aufnahmen von „{camera}“ heruntergeladen. Näheres steht im Protokoll.")
+                .as_str()],
+        ),
+        Notice::ExportReady => Text::new(
+            "Die Kopie Ihrer Daten ist fertig",
+            ["Sie können sie vierzehn Tage lang im Datenschutzbereich abholen. Danach wird sie gelöscht."],
+        ),
+        Notice::ClosingBegan { until, undo } => {
+            let until =
+                format!("Bis {} ist alles unzugänglich, danach wird es endgültig gelöscht.", moment(*until, De));
+            let undo_hint = "Bis dahin können Sie das mit dem Link in der Mail zurücknehmen.";
+            Text::new("Ihr Konto wird geschlossen", [until.as_str(), undo_hint]).to("Konto behalten", undo.url())
+        }
+        Notice::PolicyChanged { version, effective, url } => {
+            let when = format!("Fassung {version} der Datenschutzerklärung gilt ab {}.", moment(*effective, De));
+            Text::new(
+                "Die Datenschutzerklärung ändert sich",
+                [when.as_str(), "Die Seite zeigt Wort für Wort, was sich ändert und was Sie tun können."],
+            )
+            .to("Änderungen ansehen", Some(url))
+        }
+        Notice::RecoveryUsed => Text::new(
+            "Ihr Konto wurde wiederhergestellt",
+            ["Ein Wiederherstellungscode oder ein Link vom Server selbst wurde benutzt, um hineinzukommen.", NOT_YOU],
+        ),
+        Notice::Undelivered => Text::new(
+            "Eine Mail an Sie wurde abgelehnt",
+            ["Ihr Mailanbieter hat eine Mail von hier abgelehnt. Bitte prüfen Sie die Adresse in Ihrem Profil."],
+        ),
+    }
+}
+
+fn factor_in_german(what: Factor) -> &'static str {
+    match what {
+        Factor::PasskeyAdded => "Ihrem Konto wurde ein Passkey hinzugefügt.",
+        Factor::PasskeyRemoved => "Ein Passkey wurde aus Ihrem Konto entfernt.",
+        Factor::TotpOn => "Codes aus einer Authenticator-App wurden eingeschaltet.",
+        Factor::TotpOff => "Codes aus einer Authenticator-App wurden ausgeschaltet.",
+        Factor::NewRecoveryCodes => "Neue Wiederherstellungscodes wurden erzeugt. Die alten gelten nicht mehr.",
+        Factor::LinkedAccountAdded => "Die Anmeldung über einen anderen Dienst wurde hinzugefügt.",
+        Factor::LinkedAccountRemoved => "Die Anmeldung über einen anderen Dienst wurde entfernt.",
+    }
+}
+
+fn note_in_german(note: &Note) -> Text {
+    match note {
+        Note::Invited { household, inviter, url } => {
+            let who = format!("{inviter} lädt Sie in den Haushalt „{household}“ ein, um dessen Kameras zu sehen.");
+            Text::new(
+                "Sie sind eingeladen",
+                [
+                    who.as_str(),
+                    "Der Link gilt einmal, sieben Tage lang. Möchten Sie das nicht, müssen Sie nichts tun: Ihre Adresse \
+                     wird dann vergessen.",
+                ],
+            )
+            .to("Einladung ansehen", url.url())
+        }
+        Note::ConfirmAddress { url } => Text::new(
+            "Bestätigen Sie Ihre neue E-Mail-Adresse",
+            [
+                "Bitte bestätigen Sie, dass dies Ihre Adresse ist.",
+                "Haben Sie nicht darum gebeten, müssen Sie nichts tun.",
+            ],
+        )
+        .to("Adresse bestätigen", url.url()),
+        Note::Erased { certificate } => Text::new(
+            "Ihr Konto wurde gelöscht",
+            [
+                "Alles, was über Sie gespeichert war, ist fort, außer was das Gesetz aufzubewahren verlangt.",
+                format!("Die Nummer der Bescheinigung ist {certificate}. Dies ist die letzte Mail an diese Adresse.")
+                    .as_str(),
+            ],
+        ),
+    }
+}
+
+/// What stands under every mail: why it came, and the way out.
+pub fn footer(necessary: bool, language: Language) -> (&'static str, &'static str) {
+    match (language, necessary) {
+        (En, true) => (
+            "This mail is about your account, or somebody asked for it with this address. Such mails come when they are needed.",
+            "Stop all mail that is not necessary",
+        ),
+        (En, false) => ("You receive this mail because of what you chose.", "Stop these mails"),
+        (De, true) => (
+            "Diese Mail betrifft Ihr Konto, oder jemand hat sie mit dieser Adresse angefordert. Solche Mails kommen, wenn sie nötig sind.",
+            "Alle nicht nötigen Mails abbestellen",
+        ),
+        (De, false) => ("Sie bekommen diese Mail, weil Sie es so gewählt haben.", "Diese Mails abbestellen"),
+    }
+}
+
+/// An instant for people, in UTC: `1 March 2026, 12:00 UTC`.
+fn moment(time: Time, language: Language) -> String {
+    const EN: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    const DE: [&str; 12] = [
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
+        "Dezember",
+    ];
+    let Ok(instant) = jiff::Timestamp::from_microsecond(time.micros()) else { return time.to_string() };
+    let at = jiff::tz::TimeZone::UTC.to_datetime(instant);
+    let (day, month, year) = (at.day(), at.month() as usize - 1, at.year());
+    let clock = format!("{:02}:{:02} UTC", at.hour(), at.minute());
+    match language {
+        En => format!("{day} {} {year}, {clock}", EN[month]),
+        De => format!("{day}. {} {year}, {clock}", DE[month]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notice::samples;
+
+    #[test]
+    fn every_notice_has_its_own_words_in_each_language_and_no_name_in_its_subject() {
+        let both = |of: &dyn Fn(Language) -> Text| {
+            let (english, german) = (of(En), of(De));
+            assert_ne!(english.subject, german.subject);
+            assert_eq!(english.paragraphs.len(), german.paragraphs.len());
+            assert_eq!(english.action.is_some(), german.action.is_some());
+            for text in [&english, &german] {
+                assert!(!text.subject.contains("Canary") && !text.subject.contains("Elm"), "{}", text.subject);
+                assert!(text.subject.chars().count() <= 60 && text.paragraphs.iter().all(|p| !p.trim().is_empty()));
+            }
+            for (en, de) in english.paragraphs.iter().zip(&german.paragraphs) {
+                assert_ne!(en, de);
+            }
+        };
+        samples::notices().iter().for_each(|notice| both(&|language| of_notice(notice, language)));
+        samples::notes().iter().for_each(|note| both(&|language| of_note(note, language)));
+    }
+
+    #[test]
+    fn an_instant_is_written_as_people_of_the_language_do() {
+        let at = Time::from_micros(1_772_366_400_000_000);
+        assert_eq!(moment(at, En), "1 March 2026, 12:00 UTC");
+        assert_eq!(moment(at, De), "1. März 2026, 12:00 UTC");
+    }
+}
