@@ -18,10 +18,12 @@ type Context = (&'static str, &'static [Table]);
 /// Who stores what, in the order of the layers.
 const CONTEXTS: &[Context] = &[
     ("db", db::DATA_MAP),
+    ("facts and jobs", db::QUEUES),
     ("vault", vault::DATA_MAP),
     ("accounts", accounts::DATA_MAP),
     ("devices", devices::DATA_MAP),
     ("cloud", cloud::DATA_MAP),
+    ("connect", connect::DATA_MAP),
     ("api", api::DATA_MAP),
     ("nightjar", program::DATA_MAP),
 ];
@@ -191,8 +193,10 @@ fn write_personal(out: &mut String, entry: &Entry, personal: &Personal) {
 
 /// The databases of the program: their name, their migrations, and who stores in them.
 fn databases() -> [(&'static str, Vec<Box<dyn MigrationTrait>>, Vec<Table>); 2] {
-    let main = [accounts::migrations(), devices::migrations(), cloud::migrations()];
-    let main_map = [db::DATA_MAP, accounts::DATA_MAP, devices::DATA_MAP, cloud::DATA_MAP];
+    let main =
+        [accounts::migrations(), db::migrations(), devices::migrations(), cloud::migrations(), connect::migrations()];
+    let main_map =
+        [db::DATA_MAP, db::QUEUES, accounts::DATA_MAP, devices::DATA_MAP, cloud::DATA_MAP, connect::DATA_MAP];
     [
         ("nightjar.db", main.into_iter().flatten().collect(), main_map.concat()),
         ("keystore.db", vault::migrations(), [db::DATA_MAP, vault::DATA_MAP].concat()),

@@ -35,7 +35,12 @@ const DIRECTIONS: &[Direction] = &[
         uses: &["base", "policy", "db", "accounts", "devices", "media", "camera", "vision", "vault"],
         never: NO_HTTP,
     },
-    Direction { name: "api", uses: &["base", "policy", "accounts", "devices", "cloud", "media"], never: &["sea-orm"] },
+    Direction { name: "connect", uses: &["base", "policy", "db", "accounts", "devices"], never: NO_HTTP },
+    Direction {
+        name: "api",
+        uses: &["base", "policy", "accounts", "devices", "cloud", "connect", "media"],
+        never: &["sea-orm"],
+    },
 ];
 
 /// The parts of `cloud` that may ask the vault for plain bytes, and what for: they take a ticket, or are a named purpose

@@ -25,6 +25,7 @@ use access::{Access::*, media, open};
 use accounts::{AccountId, Accounts, HouseholdId, Scope::*, SignUp};
 use base::{Result, Secret, World};
 use cloud::Cloud;
+use connect::Connect;
 use devices::Devices;
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub struct App {
     pub accounts: Accounts,
     pub devices: Devices,
     pub cloud: Cloud,
+    pub connect: Connect,
     pub defaults: Defaults,
     /// Who may sign up.
     pub sign_up: SignUp,
@@ -138,6 +140,15 @@ pub const TABLE: &[Line] = &[
     open("GET /api/v1/cameras/{id}/timeline", Needs(CamerasRead)),
     open("DELETE /api/v1/cameras/{id}/recording", Needs(CamerasWrite)),
     open("GET /api/v1/changes", Needs(CamerasRead)),
+    // What one is told
+    open("GET /api/v1/inbox", Member),
+    open("PATCH /api/v1/inbox/{id}", Member),
+    open("DELETE /api/v1/inbox/{id}", Member),
+    open("GET /api/v1/inbox/choices", Member),
+    open("PUT /api/v1/inbox/choices", Member),
+    open("GET /unsubscribe", Anyone), // the token of the mail is the credential
+    open("POST /unsubscribe", Anyone),
+    open("GET /api/v1/demo/mails", Member),
     // Pictures and sound
     open("GET /api/v1/cameras/{id}/playlist.m3u8", Needs(MediaRead)), // names fragments, shows none
     media("GET /api/v1/cameras/{id}/live", View::Live),

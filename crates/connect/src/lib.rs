@@ -72,6 +72,11 @@ impl Connect {
         Self { db, world, keys, accounts, config: config.into() }
     }
 
+    /// The address of the first page, with a slash at its end.
+    pub fn site(&self) -> &str {
+        &self.config.site
+    }
+
     /// Whether a mail would go out, or be shown. Where not, links are handed over in person, and pages say so.
     pub fn can_mail(&self) -> bool {
         !matches!(self.config.post, Post::None)

@@ -41,12 +41,18 @@ pub enum Notice {
         #[serde(skip)]
         url: Link,
     },
+    /// Somebody signed up with an address that has an account.
+    SignedUpAgain {
+        #[serde(skip)]
+        url: Link,
+    },
     ResetPassword {
         #[serde(skip)]
         url: Link,
     },
+    /// `label` is as in `Firefox on Linux`, if it is known.
     SignedInFromNewBrowser {
-        label: String,
+        label: Option<String>,
         at: Time,
     },
     PasswordChanged,
@@ -59,11 +65,12 @@ pub enum Notice {
         url: Link,
     },
     EmailChanged,
+    /// A household may have no name.
     JoinedHousehold {
-        household: String,
+        household: Option<String>,
     },
     RemovedFromHousehold {
-        household: String,
+        household: Option<String>,
     },
     FirstView {
         person: String,
@@ -79,6 +86,8 @@ pub enum Notice {
         #[serde(skip)]
         undo: Link,
     },
+    /// The account was closed, and is open again.
+    Reopened,
     /// `url` is a page that everybody can open.
     PolicyChanged {
         version: String,
@@ -94,19 +103,12 @@ pub enum Notice {
 /// Something that is written to an address which has no account, or none any more.
 #[derive(Clone)]
 pub enum Note {
-    Invited {
-        household: String,
-        inviter: String,
-        url: Link,
-    },
+    /// A household may have no name; it may be the server's own terminal that invites.
+    Invited { household: Option<String>, inviter: Option<String>, url: Link },
     /// Goes to the new address of an account.
-    ConfirmAddress {
-        url: Link,
-    },
+    ConfirmAddress { url: Link },
     /// The account is erased; `certificate` is the number of the proof.
-    Erased {
-        certificate: String,
-    },
+    Erased { certificate: String },
 }
 
 /// How much a notice is needed, which decides whether it may be mailed.
@@ -135,6 +137,7 @@ impl Notice {
     pub fn class(&self) -> Class {
         match self {
             Self::VerifyAddress { .. }
+            | Self::SignedUpAgain { .. }
             | Self::ResetPassword { .. }
             | Self::SignedInFromNewBrowser { .. }
             | Self::PasswordChanged
@@ -142,6 +145,7 @@ impl Notice {
             | Self::EmailChangeAsked { .. }
             | Self::EmailChanged
             | Self::ClosingBegan { .. }
+            | Self::Reopened
             | Self::PolicyChanged { .. }
             | Self::RecoveryUsed
             | Self::Undelivered => Class::Critical,
@@ -161,6 +165,7 @@ impl Notice {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::VerifyAddress { .. } => "verify_address",
+            Self::SignedUpAgain { .. } => "signed_up_again",
             Self::ResetPassword { .. } => "reset_password",
             Self::SignedInFromNewBrowser { .. } => "signed_in_from_new_browser",
             Self::PasswordChanged => "password_changed",
@@ -173,6 +178,7 @@ impl Notice {
             Self::BulkDownload { .. } => "bulk_download",
             Self::ExportReady => "export_ready",
             Self::ClosingBegan { .. } => "closing_began",
+            Self::Reopened => "reopened",
             Self::PolicyChanged { .. } => "policy_changed",
             Self::RecoveryUsed => "recovery_used",
             Self::Undelivered => "undelivered",
@@ -189,11 +195,12 @@ pub(crate) mod samples {
         let at = Time::from_micros(1_772_366_400_000_000);
         let url = || Link::new("https://cams.example/verify#token=SECRETLINK");
         let (person, camera) = (|| "Zoë <b>Canary</b>".to_owned(), || "Nursery & Hall".to_owned());
-        let household = || "Elm Street 4".to_owned();
+        let household = || Some("Elm Street 4".to_owned());
         vec![
             Notice::VerifyAddress { url: url() },
+            Notice::SignedUpAgain { url: url() },
             Notice::ResetPassword { url: url() },
-            Notice::SignedInFromNewBrowser { label: "Firefox on Linux".into(), at },
+            Notice::SignedInFromNewBrowser { label: Some("Firefox on Linux".into()), at },
             Notice::PasswordChanged,
             Notice::FactorChanged { what: Factor::PasskeyAdded },
             Notice::FactorChanged { what: Factor::PasskeyRemoved },
@@ -215,6 +222,9 @@ pub(crate) mod samples {
                 effective: at,
                 url: "https://cams.example/privacy".into(),
             },
+            Notice::JoinedHousehold { household: None },
+            Notice::RemovedFromHousehold { household: None },
+            Notice::Reopened,
             Notice::RecoveryUsed,
             Notice::Undelivered,
         ]
@@ -224,7 +234,12 @@ pub(crate) mod samples {
     pub fn notes() -> Vec<Note> {
         let url = || Link::new("https://cams.example/invite#token=SECRETLINK");
         vec![
-            Note::Invited { household: "Elm Street 4".into(), inviter: "Zoë <b>Canary</b>".into(), url: url() },
+            Note::Invited {
+                household: Some("Elm Street 4".into()),
+                inviter: Some("Zoë <b>Canary</b>".into()),
+                url: url(),
+            },
+            Note::Invited { household: None, inviter: None, url: url() },
             Note::ConfirmAddress { url: url() },
             Note::Erased { certificate: "5d1c-77ab".into() },
         ]

@@ -10,7 +10,7 @@ use lettre::{
         header::{ContentType, HeaderName, HeaderValue},
     },
     transport::smtp::{
-        Error as SmtpError, PoolConfig,
+        AsyncSmtpTransportBuilder, Error as SmtpError, PoolConfig,
         authentication::Credentials,
         client::{Tls, TlsParameters},
         extension::ClientId,
@@ -18,6 +18,7 @@ use lettre::{
 };
 use std::{
     net::IpAddr,
+    sync::OnceLock,
     time::{Duration, UNIX_EPOCH},
 };
 use tokio::task::JoinSet;
@@ -32,7 +33,9 @@ const EXPIRE: Duration = Duration::from_secs(3600);
 
 /// A mail server, and as whom it is spoken to.
 pub struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    server: AsyncSmtpTransportBuilder,
+    /// Made when the first mail goes out, which needs the runtime.
+    pool: OnceLock<AsyncSmtpTransport<Tokio1Executor>>,
     from: Mailbox,
     dkim: Option<Dkim>,
 }
@@ -54,7 +57,7 @@ impl Smtp {
         };
         let from = mailbox(from)?;
         let hello = ClientId::Domain(from.email.domain().into());
-        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(name)
+        let mut server = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(name)
             .port(url.port().unwrap_or(port))
             .tls(tls)
             .hello_name(hello)
@@ -63,9 +66,9 @@ impl Smtp {
         if !url.username().is_empty() {
             let plain = |text: &str| percent_decoded(text).ok_or_else(malformed);
             let password = plain(url.password().unwrap_or_default())?;
-            transport = transport.credentials(Credentials::new(plain(url.username())?, password));
+            server = server.credentials(Credentials::new(plain(url.username())?, password));
         }
-        Ok(Self { transport: transport.build(), from, dkim: None })
+        Ok(Self { server, pool: OnceLock::new(), from, dkim: None })
     }
 
     /// Signs what goes out, for the domain of the sender.
@@ -76,7 +79,8 @@ impl Smtp {
 
     async fn send(&self, mail: &queue::Due, connect: &Connect) -> Result<(), Failure> {
         let (envelope, bytes) = self.message(mail, connect).map_err(Failure::Broken)?;
-        self.transport.send_raw(&envelope, &bytes).await.map(drop).map_err(Failure::from)
+        let pool = self.pool.get_or_init(|| self.server.clone().build());
+        pool.send_raw(&envelope, &bytes).await.map(drop).map_err(Failure::from)
     }
 
     /// The message, to one recipient.

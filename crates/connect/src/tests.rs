@@ -1,7 +1,7 @@
 //! Promises of the whole context, on every database.
 
 use crate::*;
-use accounts::{Caller, HouseholdId};
+use accounts::{Label, NewAccount, SignedUp};
 use base::{Kind, Secret, TestClock, Time};
 use db::ColumnKey;
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
@@ -11,13 +11,13 @@ const DAY: Duration = Duration::from_secs(86_400);
 const SITE: &str = "https://cams.example/";
 
 fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
-    [accounts::migrations(), crate::migrations()].into_iter().flatten().collect()
+    [accounts::migrations(), db::migrations(), crate::migrations()].into_iter().flatten().collect()
 }
 
 fn keys() -> ColumnKeys {
-    ColumnKeys::new(|owner: HouseholdId| async move {
+    ColumnKeys::new(|owner: [u8; 16]| async move {
         let mut key = [1; 32];
-        key[..16].copy_from_slice(&owner.bytes());
+        key[..16].copy_from_slice(&owner);
         Ok(ColumnKey::new(key))
     })
 }
@@ -32,21 +32,29 @@ struct Home {
     connect: Connect,
     db: Db,
     clock: Arc<TestClock>,
-    household: HouseholdId,
 }
 
 impl Home {
     async fn new(db: Db, post: Post) -> Self {
         let (world, clock) = World::test(1);
         let accounts = Accounts::new(db.clone(), world.clone(), keys());
-        let household = accounts.ensure_household().await.unwrap();
         let config = Config { post, site: SITE.into() };
-        Self { connect: Connect::new(db.clone(), world, keys(), accounts, config), db, clock, household }
+        Self { connect: Connect::new(db.clone(), world, keys(), accounts, config), db, clock }
     }
 
     async fn person(&self, login: &str) -> AccountId {
-        let (id, _) = self.connect.accounts.invite_viewer(&Caller::system(self.household), login).await.unwrap();
-        id
+        let new = NewAccount {
+            login: login.into(),
+            password: Secret::new("eleven loud magpies argue".into()),
+            display_name: None,
+            phone: None,
+            language: Language::En,
+            adult: true,
+        };
+        let here = "127.0.0.1".parse().unwrap();
+        let made = self.connect.accounts.sign_up(new, false, login.contains('@'), here, Label::browser("")).await;
+        let SignedUp::SignedIn(session) = made.unwrap() else { panic!("nothing waits for a mail") };
+        session.caller.account().unwrap()
     }
 
     async fn notify(&self, account: AccountId, notice: Notice) {
@@ -72,7 +80,7 @@ impl Home {
 }
 
 fn joined() -> Notice {
-    Notice::JoinedHousehold { household: "Elm Street 4".into() }
+    Notice::JoinedHousehold { household: Some("Elm Street 4".into()) }
 }
 
 fn first_view() -> Notice {
@@ -83,10 +91,8 @@ fn first_view() -> Notice {
 async fn every_column_has_its_entry_in_the_data_map_and_every_entry_its_column() {
     db::testing::each(migrations, |db| async move {
         let columns = db::schema::columns(&db).await.unwrap();
-        assert_eq!(
-            db::schema::compare(DATA_MAP.iter().chain(accounts::DATA_MAP).chain(db::DATA_MAP), &columns),
-            [""; 0]
-        );
+        let map = [DATA_MAP, accounts::DATA_MAP, db::QUEUES, db::DATA_MAP].concat();
+        assert_eq!(db::schema::compare(&map, &columns), [""; 0]);
     })
     .await;
 }
@@ -225,7 +231,7 @@ async fn an_address_that_asked_never_to_be_written_to_is_not_and_the_table_does_
     db::testing::each(migrations, |db| async move {
         let home = Home::new(db, server()).await;
         let zoe = Pii::new("Zoe@Example.org".to_owned());
-        let invited = || Note::Invited { household: "Elm".into(), inviter: "Ada".into(), url: Link::default() };
+        let invited = || Note::Invited { household: None, inviter: Some("Ada".into()), url: Link::default() };
         assert!(home.connect.mail_to(&zoe, Language::De, invited()).await.unwrap());
         let mail = home.due().await.pop().unwrap();
         assert_eq!(mail.letter.subject, "Sie sind eingeladen");

@@ -55,6 +55,14 @@ fn english(notice: &Notice) -> Text {
             ["Please confirm that this is your address. Until then nothing else is sent here.", NOT_ASKED],
         )
         .to("Confirm this address", url.url()),
+        Notice::SignedUpAgain { url } => Text::new(
+            "You have an account already",
+            [
+                "Somebody, perhaps you, signed up with this address. It has an account already, and nothing was changed.",
+                "If you forgot your password, you can set a new one.",
+            ],
+        )
+        .to("Set a new password", url.url()),
         Notice::ResetPassword { url } => Text::new(
             "Set a new password",
             [
@@ -64,6 +72,7 @@ fn english(notice: &Notice) -> Text {
         )
         .to("Set a new password", url.url()),
         Notice::SignedInFromNewBrowser { label, at } => {
+            let label = label.as_deref().unwrap_or("A browser that was not used before");
             let when = format!("{label}, {}.", moment(*at, En));
             Text::new("Somebody signed in from a new browser", [when.as_str(), NOT_YOU])
         }
@@ -84,12 +93,14 @@ fn english(notice: &Notice) -> Text {
             ["From now on you are written to at the new address.", NOT_YOU],
         ),
         Notice::JoinedHousehold { household } => {
-            Text::new("You joined a household", [format!("You are now a member of “{household}”.").as_str()])
+            let joined = format!("You are now a member of {}.", named(household, "a household", "“", "”"));
+            Text::new("You joined a household", [joined.as_str()])
         }
-        Notice::RemovedFromHousehold { household } => Text::new(
-            "You are no longer a member of a household",
-            [format!("You were removed from “{household}”, and see its cameras no more.").as_str()],
-        ),
+        Notice::RemovedFromHousehold { household } => {
+            let from = named(household, "a household", "“", "”");
+            let left = format!("You no longer belong to {from}, and see its cameras no more.");
+            Text::new("You are no longer a member of a household", [left.as_str()])
+        }
         Notice::FirstView { person, camera } => Text::new(
             "Somebody looked at a camera for the first time",
             [format!("{person} looked at “{camera}” for the first time. The view log has the details.").as_str()],
@@ -115,6 +126,9 @@ fn english(notice: &Notice) -> Text {
                 [when.as_str(), "The page shows what changes, word by word, and what you can do about it."],
             )
             .to("See what changes", Some(url))
+        }
+        Notice::Reopened => {
+            Text::new("Your account is open again", ["The closing was taken back, and nothing was erased.", NOT_YOU])
         }
         Notice::RecoveryUsed => Text::new(
             "Your account was opened by recovery",
@@ -142,7 +156,9 @@ fn factor_in_english(what: Factor) -> &'static str {
 fn note_in_english(note: &Note) -> Text {
     match note {
         Note::Invited { household, inviter, url } => {
-            let who = format!("{inviter} invites you to the household “{household}”, to see its cameras.");
+            let inviter = inviter.as_deref().unwrap_or("The operator of this server");
+            let household = named(household, "a household", "“", "”");
+            let who = format!("{inviter} invites you to {household}, to see its cameras.");
             Text::new(
                 "You are invited",
                 [
@@ -179,6 +195,14 @@ fn german(notice: &Notice) -> Text {
             ["Bitte bestätigen Sie, dass dies Ihre Adresse ist. Bis dahin geht nichts anderes dorthin.", NOT_ASKED],
         )
         .to("Adresse bestätigen", url.url()),
+        Notice::SignedUpAgain { url } => Text::new(
+            "Sie haben schon ein Konto",
+            [
+                "Jemand, vielleicht Sie, hat sich mit dieser Adresse angemeldet. Sie hat schon ein Konto; nichts wurde geändert.",
+                "Haben Sie Ihr Passwort vergessen, können Sie ein neues setzen.",
+            ],
+        )
+        .to("Neues Passwort setzen", url.url()),
         Notice::ResetPassword { url } => Text::new(
             "Neues Passwort setzen",
             [
@@ -188,6 +212,7 @@ fn german(notice: &Notice) -> Text {
         )
         .to("Neues Passwort setzen", url.url()),
         Notice::SignedInFromNewBrowser { label, at } => {
+            let label = label.as_deref().unwrap_or("Ein bisher unbenutzter Browser");
             let when = format!("{label}, {}.", moment(*at, De));
             Text::new("Anmeldung mit einem neuen Browser", [when.as_str(), NOT_YOU])
         }
@@ -210,14 +235,15 @@ fn german(notice: &Notice) -> Text {
             "Ihre E-Mail-Adresse wurde geändert",
             ["Ab jetzt schreiben wir Ihnen an die neue Adresse.", NOT_YOU],
         ),
-        Notice::JoinedHousehold { household } => Text::new(
-            "Sie gehören jetzt zu einem Haushalt",
-            [format!("Sie sind jetzt Mitglied von „{household}“.").as_str()],
-        ),
-        Notice::RemovedFromHousehold { household } => Text::new(
-            "Sie gehören nicht mehr zu einem Haushalt",
-            [format!("Sie wurden aus „{household}“ entfernt und sehen dessen Kameras nicht mehr.").as_str()],
-        ),
+        Notice::JoinedHousehold { household } => {
+            let joined = format!("Sie sind jetzt Mitglied von {}.", named(household, "einem Haushalt", "„", "“"));
+            Text::new("Sie gehören jetzt zu einem Haushalt", [joined.as_str()])
+        }
+        Notice::RemovedFromHousehold { household } => {
+            let from = named(household, "einem Haushalt", "„", "“");
+            let left = format!("Sie gehören nicht mehr zu {from} und sehen dessen Kameras nicht mehr.");
+            Text::new("Sie gehören nicht mehr zu einem Haushalt", [left.as_str()])
+        }
         Notice::FirstView { person, camera } => Text::new(
             "Jemand hat zum ersten Mal eine Kamera angesehen",
             [format!("{person} hat „{camera}“ zum ersten Mal angesehen. Näheres steht im Protokoll.").as_str()],
@@ -245,6 +271,10 @@ fn german(notice: &Notice) -> Text {
             )
             .to("Änderungen ansehen", Some(url))
         }
+        Notice::Reopened => Text::new(
+            "Ihr Konto ist wieder offen",
+            ["Die Schließung wurde zurückgenommen, und nichts wurde gelöscht.", NOT_YOU],
+        ),
         Notice::RecoveryUsed => Text::new(
             "Ihr Konto wurde wiederhergestellt",
             ["Ein Wiederherstellungscode oder ein Link vom Server selbst wurde benutzt, um hineinzukommen.", NOT_YOU],
@@ -271,7 +301,9 @@ fn factor_in_german(what: Factor) -> &'static str {
 fn note_in_german(note: &Note) -> Text {
     match note {
         Note::Invited { household, inviter, url } => {
-            let who = format!("{inviter} lädt Sie in den Haushalt „{household}“ ein, um dessen Kameras zu sehen.");
+            let inviter = inviter.as_deref().unwrap_or("Der Betreiber dieses Servers");
+            let household = named(household, "einem Haushalt", "„", "“");
+            let who = format!("{inviter} lädt Sie zu {household} ein, um dessen Kameras zu sehen.");
             Text::new(
                 "Sie sind eingeladen",
                 [
@@ -299,6 +331,11 @@ fn note_in_german(note: &Note) -> Text {
             ],
         ),
     }
+}
+
+/// A household by its name in quotation marks, or else as what it is.
+fn named(household: &Option<String>, nameless: &str, open: &str, close: &str) -> String {
+    household.as_ref().map_or(nameless.into(), |name| format!("{open}{name}{close}"))
 }
 
 /// What stands under every mail: why it came, and the way out.

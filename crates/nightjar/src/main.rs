@@ -5,6 +5,7 @@ mod config;
 mod control;
 mod listen;
 mod log;
+mod reactions;
 mod root_key;
 mod run;
 mod tls;

@@ -3,13 +3,15 @@
 use crate::{
     config::{Config, Database, Server, Tls},
     control, listen,
+    reactions::reactions,
     root_key::{Recovery, whereabouts, write_private},
     tls,
 };
 use accounts::{Accounts, Caller, ColumnKeys, HouseholdId};
 use base::{Error, Result, Secret, Shutdown, World};
 use cloud::Cloud;
-use db::Db;
+use connect::{Connect, Post};
+use db::{Db, outbox::Outbox};
 use devices::Devices;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rustix::{
@@ -41,6 +43,7 @@ pub struct System {
     pub accounts: Accounts,
     pub devices: Devices,
     pub cloud: Cloud,
+    pub connect: Connect,
     pub recovery: Recovery,
     /// Has begun where nothing records: a command opened the data.
     pub recording: Shutdown,
@@ -58,14 +61,21 @@ impl System {
                 // A shutdown that has begun: a command looks and changes, but neither mends nor records.
                 let still = Shutdown::new();
                 still.begin();
-                Self::open(config.clone(), lock, World::system(), &[], still).await.map(Some)
+                Self::open(config.clone(), lock, World::system(), Mode::Server, &[], still).await.map(Some)
             }
             None => Ok(None),
         }
     }
 
     /// Opens the data: databases, keys, shelf, contexts; what should record does so until `recording` ends.
-    async fn open(config: Config, lock: File, world: World, own_ports: &[u16], recording: Shutdown) -> Result<Self> {
+    async fn open(
+        config: Config,
+        lock: File,
+        world: World,
+        mode: Mode,
+        own_ports: &[u16],
+        recording: Shutdown,
+    ) -> Result<Self> {
         let data = config.data()?.to_owned();
         let keys_file = data.join("keystore.db");
         let fresh = !keys_file.exists();
@@ -89,7 +99,12 @@ impl System {
 
         let keys = column_keys(&vault);
         let accounts = Accounts::new(main.clone(), world.clone(), keys.clone());
-        let devices = Devices::new(main.clone(), world.clone(), keys, accounts.clone());
+        let devices = Devices::new(main.clone(), world.clone(), keys.clone(), accounts.clone());
+        let post = if mode == Mode::Demo { Post::Shown } else { config.mail.post()? };
+        let mut listen = config.server.listen;
+        own_ports.iter().for_each(|port| listen.set_port(*port));
+        let to_people = connect::Config { post, site: url(&config.server, listen) };
+        let connect = Connect::new(main.clone(), world.clone(), keys, accounts.clone(), to_people);
         let household = accounts.ensure_household().await?;
         let parts = cloud::Parts { db: main.clone(), vault, devices: devices.clone(), world: world.clone() };
         let allow = Arc::new(camera::Allow::new(config.cameras.allow.clone(), own_ports.to_vec()));
@@ -104,6 +119,7 @@ impl System {
             accounts,
             devices,
             cloud,
+            connect,
             recovery,
             recording,
             databases,
@@ -119,6 +135,11 @@ impl System {
                 tracing::warn!(?error, "a database was not closed in order");
             }
         }
+    }
+
+    /// What became true and is told on.
+    fn outbox(&self) -> Outbox {
+        Outbox::new(self.databases[0].clone(), self.world.clone())
     }
 
     /// A new single-use address for the owner, noted in the view log.
@@ -165,7 +186,7 @@ fn main_url(config: &Config, data: &Path) -> String {
 
 /// The migrations of all contexts; [`Db::migrate`] puts them in the order of time.
 fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
-    [accounts::migrations(), db::migrations(), devices::migrations(), cloud::migrations()]
+    [accounts::migrations(), db::migrations(), devices::migrations(), cloud::migrations(), connect::migrations()]
         .into_iter()
         .flatten()
         .collect()
@@ -226,7 +247,8 @@ impl Bound {
         let measurements = measurements()?;
         let tls = tls::load(&self.config.server, self.config.data()?, &world)?;
         let shutdown = Shutdown::new();
-        let system = System::open(self.config, self.lock, world, &[self.address.port()], shutdown.child()).await?;
+        let system =
+            System::open(self.config, self.lock, world, mode, &[self.address.port()], shutdown.child()).await?;
         let _ = system.address.set(self.address);
         let system = Arc::new(system);
 
@@ -279,12 +301,13 @@ async fn app(system: &Arc<System>, mode: Mode, measurements: PrometheusHandle) -
         accounts: system.accounts.clone(),
         devices: system.devices.clone(),
         cloud: system.cloud.clone(),
+        connect: system.connect.clone(),
         defaults: api::Defaults {
             retention_days: system.config.cameras.retention_days,
             max_bytes: system.config.cameras.max_bytes,
         },
         sign_up: system.config.accounts.sign_up,
-        can_mail: false,
+        can_mail: system.connect.can_mail(),
         http: api::Http { names: server.names.clone(), encrypted: server.tls != Tls::Off, demo },
         root_key: api::RootKey {
             copy_saved: Box::new(move || saved.recovery.saved()),
@@ -322,10 +345,16 @@ fn measure(cloud: &Cloud) {
     }
 }
 
-/// What is done beside: the view log is written out, and what is past its time is deleted.
+/// What is done beside: the view log is written out, facts are followed by what they bring about, mails go out, and what
+/// is past its time is deleted.
 async fn chores(system: Arc<System>, shutdown: Shutdown) {
     let (logs, stop) = (system.devices.clone(), shutdown.clone());
     let logs = tokio::spawn(async move { logs.keep_logs(stop).await });
+    let reactions = reactions(system.accounts.clone(), system.connect.clone());
+    let (outbox, stop) = (system.outbox(), shutdown.clone());
+    let outbox = tokio::spawn(async move { outbox.run(reactions, stop).await });
+    let (mails, stop) = (system.connect.clone(), shutdown.clone());
+    let mails = tokio::spawn(async move { mails.run(stop).await });
     let mut tick = tokio::time::interval(EXPIRE);
     loop {
         tokio::select! {
@@ -335,7 +364,7 @@ async fn chores(system: Arc<System>, shutdown: Shutdown) {
             () = shutdown.begun() => break,
         }
     }
-    let _ = logs.await;
+    let _ = tokio::join!(logs, outbox, mails);
 }
 
 /// Resolves at SIGTERM or SIGINT. SIGHUP is taken and does nothing, so that closing a terminal does not stop a recorder.

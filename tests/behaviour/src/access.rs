@@ -66,6 +66,16 @@ const EXPECTED: &[(&str, [u16; 12])] = &[
     ("GET /api/v1/cameras/{id}/timeline", [401, 200, 200, 404, 200, 403, 200, 403, 403, 403, 403, 404]),
     ("DELETE /api/v1/cameras/{id}/recording", [401, 403, 200, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
     ("GET /api/v1/changes", [401, 200, 200, 200, 200, 403, 200, 403, 403, 403, 403, 200]),
+    // What a person is told, no program is. The id is of no notice of anybody.
+    ("GET /api/v1/inbox", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("PATCH /api/v1/inbox/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
+    ("DELETE /api/v1/inbox/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/inbox/choices", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("PUT /api/v1/inbox/choices", [401, 204, 204, 204, 204, 204, 403, 403, 403, 403, 403, 403]),
+    // Asked with a forged token: the same page for everybody, and nothing changes.
+    ("GET /unsubscribe", [200; 12]),
+    ("POST /unsubscribe", [200; 12]),
+    ("GET /api/v1/demo/mails", [401, 404, 404, 404, 404, 404, 404, 404, 404, 404, 404, 404]),
     // Pictures: the two people of the household, and the one scope. 426: let in, and told to open a WebSocket.
     ("GET /api/v1/cameras/{id}/playlist.m3u8", [401, 200, 200, 404, 403, 403, 403, 403, 200, 403, 403, 404]),
     ("GET /api/v1/cameras/{id}/live", [401, 426, 426, 404, 403, 403, 403, 403, 426, 403, 403, 404]),
@@ -252,6 +262,8 @@ impl Scene {
             "POST /api/v1/invitations" => json!({ "role": "member" }),
             "POST /api/v1/groups" | "PUT /api/v1/groups/{id}" => json!({ "name": "All", "cameras": [] }),
             "PUT /api/v1/session/password" => json!({ "old_password": "wrong", "password": "correct horse battery" }),
+            "PATCH /api/v1/inbox/{id}" => json!({ "read": true }),
+            "PUT /api/v1/inbox/choices" => json!({ "household": true, "views": false }),
             "PATCH /api/v1/household" => json!({ "zone": "Europe/Paris" }),
             "POST /api/v1/accounts" => json!({ "login": self.name() }),
             "POST /api/v1/tokens" => json!({ "scopes": ["media:read"] }),

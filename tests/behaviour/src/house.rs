@@ -4,6 +4,7 @@ use accounts::{Accounts, Caller, ColumnKeys, HouseholdId};
 use base::{Range, Secret, Shutdown, Time, World};
 use camera::Allow;
 use cloud::{Cloud, Config, Parts, Stream};
+use connect::{Connect, Post};
 use db::Db;
 use devices::{
     CameraId, Devices, Mode, Settings,
@@ -25,6 +26,7 @@ pub fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
     all.extend(db::migrations());
     all.extend(devices::migrations());
     all.extend(cloud::migrations());
+    all.extend(connect::migrations());
     all.sort_by(|a, b| a.name().cmp(b.name()));
     all
 }
@@ -34,6 +36,7 @@ pub struct House {
     pub accounts: Accounts,
     pub devices: Devices,
     pub cloud: Cloud,
+    pub connect: Connect,
     pub vault: Vault,
     pub db: Db,
     pub keystore: Db,
@@ -65,6 +68,26 @@ impl House {
 
     /// The household over a shelf of the test's own.
     pub async fn over(db: Db, folder: Arc<tempfile::TempDir>, shelf: Arc<dyn Shelf>, world: World) -> Self {
+        let nowhere = connect::Config { post: Post::None, site: "http://localhost/".into() };
+        Self::with(db, folder, shelf, world, nowhere).await
+    }
+
+    /// The household, which writes to people as it is told.
+    pub async fn writing(post: Post) -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let shelf = Disk::open(&folder.path().join("shelf")).expect("the shelf opens");
+        let to_people = connect::Config { post, site: "https://cams.example/".into() };
+        let db = file_db(&folder).await;
+        Self::with(db, folder, Arc::new(shelf), World::system(), to_people).await
+    }
+
+    async fn with(
+        db: Db,
+        folder: Arc<tempfile::TempDir>,
+        shelf: Arc<dyn Shelf>,
+        world: World,
+        to_people: connect::Config,
+    ) -> Self {
         let url = format!("sqlite://{}", folder.path().join("keys.db").display());
         let keystore = Db::open_keystore(&url);
         let keystore = keystore.await.expect("the keystore opens");
@@ -84,7 +107,8 @@ impl House {
         };
         let accounts = Accounts::new(db.clone(), world.clone(), keys.clone());
         let household = accounts.ensure_household().await.expect("a household");
-        let devices = Devices::new(db.clone(), world.clone(), keys, accounts.clone());
+        let devices = Devices::new(db.clone(), world.clone(), keys.clone(), accounts.clone());
+        let connect = Connect::new(db.clone(), world.clone(), keys, accounts.clone(), to_people);
         let shutdown = Shutdown::new();
         let mut nets = Allow::default_nets();
         nets.push("127.0.0.0/8".parse().expect("a network"));
@@ -95,6 +119,7 @@ impl House {
             accounts,
             devices,
             cloud,
+            connect,
             vault,
             db,
             keystore,

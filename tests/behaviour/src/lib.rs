@@ -10,6 +10,7 @@ mod crashes;
 mod faults;
 mod forgetting;
 mod house;
+mod mail;
 mod recording;
 mod served;
 mod sharing;

@@ -5,6 +5,7 @@ mod accounts;
 pub mod cameras;
 mod changes;
 mod health;
+mod inbox;
 mod live;
 mod playback;
 mod profile;
@@ -131,6 +132,14 @@ pub fn handlers() -> Vec<Handler> {
         timeline::show,
         timeline::delete,
         changes::follow,
+        inbox::list,
+        inbox::mark,
+        inbox::delete,
+        inbox::choices,
+        inbox::choose,
+        inbox::ask,
+        inbox::unsubscribe,
+        inbox::demo_mails,
         playback::playlist,
         live::watch,
         playback::recording,

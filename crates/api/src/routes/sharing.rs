@@ -272,8 +272,26 @@ pub async fn invite(
     let offer = Offer { role: body.role.into(), until: body.until, grants: read_all(body.grants)? };
     let made = app.devices.invite(&caller, offer, body.email.as_deref(), body.permitted).await?;
     let link = format!("/invitation#token={}", made.token.expose());
+    if let Some(email) = body.email {
+        mail_invitation(&app, &caller, email, &link).await?;
+    }
     let made = MadeInvitation { id: made.id.uuid(), link, expires: made.expires };
     Ok((StatusCode::CREATED, axum::Json(made)))
+}
+
+/// Mails the link, where mail is sent and the person did not ask never to be written to. The link is shown in any case.
+async fn mail_invitation(app: &App, caller: &accounts::Caller, email: String, link: &str) -> Result<()> {
+    let inviter = match caller.account() {
+        Some(_) => Some(app.accounts.me(caller).await?),
+        None => None,
+    };
+    let language = inviter.as_ref().map_or_else(Default::default, |inviter| inviter.language);
+    let inviter = inviter.map(|inviter| inviter.name().open().clone());
+    let url = connect::Link::new(format!("{}{}", app.connect.site(), link.trim_start_matches('/')));
+    let household = app.accounts.household(caller).await?.name.map(|name| name.into_inner());
+    let note = connect::Note::Invited { household, inviter, url };
+    app.connect.mail_to(&base::Pii::new(email), language, note).await?;
+    Ok(())
 }
 
 /// An invitation that is open.
@@ -389,6 +407,10 @@ pub struct Refusal {
 #[utoipa::path(post, path = "/api/v1/invitations/refuse", tag = "sign-up", request_body = Refusal, responses((status = 204)))]
 pub async fn refuse(State(app): State<Arc<App>>, Json(body): Json<Refusal>) -> Result<StatusCode> {
     let address = app.devices.refuse_invitation(&Secret::new(body.token)).await?;
-    let _ = (address, body.never);
+    if let Some(address) = address
+        && body.never
+    {
+        app.connect.suppress(&connect::Address::parse(address.open())?).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod cameras;
+mod mail;
 mod reference;
 mod server;
 mod storage;
@@ -12,6 +13,7 @@ mod vault;
 
 pub use accounts::Accounts;
 pub use cameras::Cameras;
+pub use mail::Mail;
 pub use reference::reference;
 pub use server::{Server, Tls};
 pub use storage::{Database, Storage};
@@ -80,6 +82,7 @@ pub struct Config {
     pub storage: Storage,
     pub vault: Vault,
     pub cameras: Cameras,
+    pub mail: Mail,
     pub accounts: Accounts,
 }
 
@@ -109,7 +112,8 @@ impl Config {
     fn check(&self) -> Result<()> {
         self.server.check()?;
         self.storage.check()?;
-        self.cameras.check()
+        self.cameras.check()?;
+        self.mail.check()
     }
 
     /// The data folder; an error that says how to give one if none is configured.

@@ -1,6 +1,6 @@
 //! `docs/reference/configuration.md`, written from the sections themselves.
 
-use super::{Accounts, Cameras, Config, Field, Server, Storage, Vault};
+use super::{Accounts, Cameras, Config, Field, Mail, Server, Storage, Vault};
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -18,11 +18,12 @@ what holds, with passwords masked.
 pub fn reference() -> String {
     let mut page = String::from(HEAD);
     let defaults = toml::Table::try_from(Config::default()).expect("the defaults are plain values");
-    let sections: [(&str, &str, &[Field]); 5] = [
+    let sections: [(&str, &str, &[Field]); 6] = [
         ("server", Server::ABOUT, Server::FIELDS),
         ("storage", Storage::ABOUT, Storage::FIELDS),
         ("vault", Vault::ABOUT, Vault::FIELDS),
         ("cameras", Cameras::ABOUT, Cameras::FIELDS),
+        ("mail", Mail::ABOUT, Mail::FIELDS),
         ("accounts", Accounts::ABOUT, Accounts::FIELDS),
     ];
     for (name, about, fields) in sections {

@@ -71,7 +71,7 @@ impl Serialize for Database {
 }
 
 /// The URL with `***` for its password. The last `@` of the authority ends the user information, as in RFC 3986.
-fn masked(url: &str) -> String {
+pub(super) fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "***".into() };
     let authority = rest.find('/').unwrap_or(rest.len());
     let Some(at) = rest[..authority].rfind('@') else { return url.into() };

@@ -1,0 +1,137 @@
+//! What follows from each kind of fact: a line each.
+//!
+//! A reaction may run twice. What it was about may be gone by then, and then there is nothing left to do.
+
+use accounts::{
+    AccountId, Accounts, Caller, HouseholdId, NewLink, Step,
+    fact::{self, About, Belonging},
+};
+use base::{Error, Kind, Result};
+use connect::{Connect, Link, Note, Notice};
+use db::outbox::{Fact, Reactions};
+use serde::Deserialize;
+use std::{future::Future, pin::Pin};
+
+/// All reactions.
+pub fn reactions(accounts: Accounts, connect: Connect) -> Reactions {
+    let desk = Desk { accounts, connect };
+    Reactions::new()
+        .on(fact::SIGNED_UP, desk.react(Desk::verify_address))
+        .on(fact::SIGNED_UP_AGAIN, desk.react(Desk::signed_up_again))
+        .on(fact::PASSWORD_FORGOTTEN, desk.react(Desk::reset_password))
+        .on(fact::PASSWORD_CHANGED, desk.tell(Notice::PasswordChanged))
+        .on(fact::NEW_BROWSER, desk.react(Desk::new_browser))
+        .on(fact::ADDRESS_LEAVING, desk.react(Desk::leave_address))
+        .on(fact::ADDRESS_TAKING, desk.react(Desk::take_address))
+        .on(fact::ADDRESS_CHANGED, desk.tell(Notice::EmailChanged))
+        .on(fact::JOINED, desk.react(Desk::joined))
+        .on(fact::LEFT, desk.react(Desk::left))
+        .on(fact::REOPENED, desk.tell(Notice::Reopened))
+}
+
+/// Who writes to people when something became true.
+#[derive(Clone)]
+struct Desk {
+    accounts: Accounts,
+    connect: Connect,
+}
+
+/// A sign-in from a browser of a new kind.
+#[derive(Deserialize)]
+struct NewBrowser {
+    account: AccountId,
+    label: Option<String>,
+}
+
+type Acted = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+impl Desk {
+    /// A reaction that has nothing to do once the account, household or link that it is about is gone.
+    fn react<F, T>(&self, act: F) -> impl Fn(Fact) -> Acted + use<F, T>
+    where
+        F: Fn(Self, Fact) -> T,
+        T: Future<Output = Result<()>> + Send + 'static,
+    {
+        let desk = self.clone();
+        move |fact| {
+            let acted = act(desk.clone(), fact);
+            Box::pin(async move {
+                match acted.await {
+                    Err(error) if error.kind() == Kind::NotFound => Ok(()),
+                    outcome => outcome,
+                }
+            })
+        }
+    }
+
+    /// A reaction that tells a person one and the same.
+    fn tell(&self, notice: Notice) -> impl Fn(Fact) -> Acted + use<> {
+        self.react(move |desk, fact| {
+            let notice = notice.clone();
+            async move { desk.connect.notify(fact.body::<About>()?.account, notice).await }
+        })
+    }
+
+    fn link(&self, page: &str, link: &NewLink) -> Link {
+        Link::new(format!("{}{page}#token={}", self.connect.site(), link.token.expose()))
+    }
+
+    async fn verify_address(self, fact: Fact) -> Result<()> {
+        let About { account } = fact.body()?;
+        let url = self.link("verify", &self.accounts.verification_link(account).await?);
+        self.connect.notify(account, Notice::VerifyAddress { url }).await
+    }
+
+    async fn signed_up_again(self, fact: Fact) -> Result<()> {
+        let About { account } = fact.body()?;
+        let url = self.link("setup", &self.accounts.reset_link(account).await?);
+        self.connect.notify(account, Notice::SignedUpAgain { url }).await
+    }
+
+    async fn reset_password(self, fact: Fact) -> Result<()> {
+        let About { account } = fact.body()?;
+        let url = self.link("setup", &self.accounts.reset_link(account).await?);
+        self.connect.notify(account, Notice::ResetPassword { url }).await
+    }
+
+    async fn new_browser(self, fact: Fact) -> Result<()> {
+        let NewBrowser { account, label } = fact.body()?;
+        self.connect.notify(account, Notice::SignedInFromNewBrowser { label, at: fact.created }).await
+    }
+
+    async fn leave_address(self, fact: Fact) -> Result<()> {
+        let About { account } = fact.body()?;
+        let (link, _) = self.accounts.address_link(account, Step::Leave).await?.ok_or_else(over)?;
+        self.connect.notify(account, Notice::EmailChangeAsked { url: self.link("address/leave", &link) }).await
+    }
+
+    async fn take_address(self, fact: Fact) -> Result<()> {
+        let About { account } = fact.body()?;
+        let (link, address) = self.accounts.address_link(account, Step::Take).await?.ok_or_else(over)?;
+        let language = self.accounts.contact(account).await?.language;
+        let note = Note::ConfirmAddress { url: self.link("address/take", &link) };
+        self.connect.mail_to(&address, language, note).await.map(drop)
+    }
+
+    async fn joined(self, fact: Fact) -> Result<()> {
+        let Belonging { account, household } = fact.body()?;
+        let household = self.name_of(household).await?;
+        self.connect.notify(account, Notice::JoinedHousehold { household }).await
+    }
+
+    async fn left(self, fact: Fact) -> Result<()> {
+        let Belonging { account, household } = fact.body()?;
+        let household = self.name_of(household).await?;
+        self.connect.notify(account, Notice::RemovedFromHousehold { household }).await
+    }
+
+    async fn name_of(&self, household: HouseholdId) -> Result<Option<String>> {
+        let household = self.accounts.household(&Caller::system(household)).await?;
+        Ok(household.name.map(|name| name.into_inner()))
+    }
+}
+
+/// What was asked for is no longer under way.
+fn over() -> Error {
+    Error::not_found("nothing is under way")
+}
