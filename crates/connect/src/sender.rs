@@ -22,7 +22,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 use tokio::task::JoinSet;
-use url::{Host, Url};
+use url::Url;
 
 /// How many connections to the mail server are open at once.
 const CONNECTIONS: usize = 2;
@@ -46,9 +46,8 @@ impl Smtp {
     pub fn new(url: &Secret<String>, from: &str) -> Result<Self> {
         let malformed = || Error::invalid("a mail server is smtp://user:password@host:587 or smtps://…");
         let url = Url::parse(url.expose()).map_err(|_| malformed())?;
-        let host = url.host().ok_or_else(malformed)?.to_owned();
-        let name = host.to_string();
-        let tls = || TlsParameters::new(name.clone()).map_err(|_| malformed());
+        let host = host(&url).ok_or_else(malformed)?;
+        let tls = || TlsParameters::new(host.clone()).map_err(|_| malformed());
         let (tls, port) = match url.scheme() {
             "smtps" => (Tls::Wrapper(tls()?), 465),
             "smtp" if is_this_machine(&host) => (Tls::None, 25),
@@ -57,7 +56,7 @@ impl Smtp {
         };
         let from = mailbox(from)?;
         let hello = ClientId::Domain(from.email.domain().into());
-        let mut server = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(name)
+        let mut server = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
             .port(url.port().unwrap_or(port))
             .tls(tls)
             .hello_name(hello)
@@ -140,12 +139,16 @@ fn mailbox(text: &str) -> Result<Mailbox> {
     Ok(Mailbox::new(name, email))
 }
 
-fn is_this_machine(host: &Host) -> bool {
-    match host {
-        Host::Domain(name) => name.eq_ignore_ascii_case("localhost"),
-        Host::Ipv4(ip) => ip.is_loopback(),
-        Host::Ipv6(ip) => IpAddr::from(*ip).to_canonical().is_loopback(),
-    }
+/// The host as a name or an address without brackets. URLs of schemes that are not the web's keep even addresses as names.
+fn host(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    (!bare.is_empty()).then(|| bare.to_owned())
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let address = host.parse::<IpAddr>().map(|ip| ip.to_canonical().is_loopback());
+    address.unwrap_or_else(|_| host.eq_ignore_ascii_case("localhost"))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {
@@ -226,7 +229,11 @@ impl Connect {
             }
             Err(Failure::Later(cause)) => {
                 // The answer of a server may repeat an address, so that only its kind is told.
-                let error = if cause.status().is_some() { "it refused for now" } else { "it did not answer" };
+                let error = match &cause {
+                    cause if cause.status().is_some() => "it refused for now",
+                    cause if cause.is_client() || cause.is_tls() => "it offers no TLS, or none that can be trusted",
+                    _ => "it did not answer",
+                };
                 tracing::warn!(error, "the mail server did not take a mail");
                 match self.put_off(&mail).await? {
                     true => Ok(()),
@@ -253,5 +260,25 @@ impl Connect {
                 tracing::warn!(?error, "old mails and notices could not be deleted");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_server_on_this_machine_is_spoken_to_without_tls() {
+        let host = |url: &str| host(&Url::parse(url).unwrap()).unwrap();
+        for here in ["smtp://127.0.0.1:25", "smtp://[::1]", "smtp://localhost", "smtp://[::ffff:127.0.0.1]:25"] {
+            assert!(is_this_machine(&host(here)), "{here}");
+        }
+        for away in
+            ["smtp://192.168.1.2", "smtp://127.0.0.1.example.org", "smtp://localhost.example.org", "smtp://[fd00::1]"]
+        {
+            assert!(!is_this_machine(&host(away)), "{away}");
+        }
+        assert_eq!(host("smtp://me:p%40ss@[fd00::1]:25"), "fd00::1");
+        assert_eq!(percent_decoded("p%40s+s").as_deref(), Some("p@s+s"));
     }
 }

@@ -178,7 +178,6 @@ async fn a_notice_arrives_as_text_and_html_with_the_right_headers() {
     assert_eq!(mail["from"][0]["address"], "cams@cams.example");
     assert_eq!(mail["to"].as_array().unwrap().len(), 1);
     assert_eq!(mail["envelope"]["to"].as_array().unwrap().len(), 1);
-    assert_eq!(mail["envelope"]["to"][0]["address"], "ada@xn--mller-kva.example");
     assert!(mail["text"].as_str().unwrap().contains("Mitglied von „Ulmenstraße 4 <b>“"));
     assert!(mail["html"].as_str().unwrap().contains("„Ulmenstraße 4 &lt;b&gt;“"));
     let source = maildev.source(&mail).await;
@@ -191,6 +190,7 @@ async fn a_notice_arrives_as_text_and_html_with_the_right_headers() {
     let way_out = one("List-Unsubscribe");
     assert!(way_out.starts_with("<https://cams.example/unsubscribe?token=") && way_out.ends_with('>'), "{way_out}");
     assert_eq!(one("List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
+    assert_eq!(one("To"), "ada@xn--mller-kva.example");
     assert_eq!(one("Auto-Submitted"), "auto-generated");
     assert!(one("Message-ID").ends_with("@cams.example>"));
     assert!(one("Content-Type").starts_with("multipart/alternative"));
