@@ -169,6 +169,47 @@ mod tests {
         assert_eq!(relaxed_body("\r\n\r\n"), "");
     }
 
+    /// The private key of RFC 8463, appendix A.2, in PKCS #8. Its public half is
+    /// `11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=`.
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+    const MESSAGE: &str = "From: Joe SixPack <joe@football.example.com>\r\n\
+        To: Suzie Q <suzie@shopping.example.net>\r\nSubject: Is dinner ready?\r\n\
+        Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\r\nMessage-ID: <20030712040037.46341.5F8J@football.example.com>\r\n\
+        List-Unsubscribe: <https://football.example.com/unsubscribe?token=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA>\r\n\
+        Content-Type: text/plain;\r\n charset=utf-8\r\n\
+        \r\nHi.\r\n\r\nWe lost the game.  Are you hungry yet?\r\n\r\nJoe.\r\n";
+
+    fn signed(pem: &str) -> String {
+        let dkim = Dkim::new("football.example.com", "brisbane", &Secret::new(pem.to_owned())).unwrap();
+        let now = Time::from_micros(1_528_637_909_000_000);
+        String::from_utf8(dkim.sign(MESSAGE.as_bytes(), now).unwrap()).unwrap()
+    }
+
+    /// Ed25519 signs the same each time. dkimpy 1.1.8 accepted this signature.
+    #[test]
+    fn a_signature_is_one_that_another_program_accepted() {
+        let signed = signed(KEY);
+        let (signature, message) = signed.split_at(signed.find("From: ").unwrap());
+        assert_eq!(message, MESSAGE, "the message itself is not touched");
+        assert_eq!(
+            signature,
+            "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=football.example.com; s=brisbane;\r\n \
+             t=1528637909; \
+             h=from:from:to:to:subject:subject:date:message-id:content-type:list-unsubscribe;\r\n \
+             bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n \
+             b=cC7S/fQq58MGy3kpw2TopVUJoWvRF6D9uyPZC6QCU2mUPBF4ZihbqzEpHDbBUdFFDS0YE2aace06l87NyvJtCg==\r\n"
+        );
+    }
+
+    /// Writes signed messages for another program to check: `NIGHTJAR_DKIM_SAMPLES=folder` with `rsa.pem` in it.
+    #[test]
+    fn signed_messages_can_be_checked_elsewhere() {
+        let Ok(folder) = std::env::var("NIGHTJAR_DKIM_SAMPLES") else { return };
+        std::fs::write(format!("{folder}/ed25519.eml"), signed(KEY)).unwrap();
+        let rsa = std::fs::read_to_string(format!("{folder}/rsa.pem")).unwrap();
+        std::fs::write(format!("{folder}/rsa.eml"), signed(&rsa)).unwrap();
+    }
+
     #[test]
     fn a_key_or_selector_that_is_none_is_refused() {
         for pem in ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "nonsense"] {

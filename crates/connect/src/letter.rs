@@ -2,7 +2,7 @@
 
 use crate::{
     Class, Note, Notice,
-    text::{self, Text},
+    text::{self, Reason, Text},
 };
 use accounts::Language;
 use policy::enforce;
@@ -19,32 +19,46 @@ pub struct Letter {
     pub one_click: Option<String>,
 }
 
+/// Where a mail leads: to the first page, and out.
+pub(crate) struct Ways<'a> {
+    pub site: &'a str,
+    pub out: &'a str,
+    /// Whether the way out is of the address, which nobody has verified, and not of an account.
+    pub of_address: bool,
+}
+
 /// The letter of a notice.
-pub(crate) fn of_notice(notice: &Notice, language: Language, site: &str, way_out: &str) -> Letter {
-    let necessary = notice.class() == Class::Critical;
-    write(text::of_notice(notice, language), language, site, way_out, necessary)
+pub(crate) fn of_notice(notice: &Notice, language: Language, ways: &Ways<'_>) -> Letter {
+    let reason = match notice.class() {
+        _ if ways.of_address => Reason::Asked,
+        Class::Critical => Reason::Necessary,
+        Class::Service(_) => Reason::Service,
+        Class::Optional(_) => Reason::Chosen,
+    };
+    write(text::of_notice(notice, language), language, ways, reason)
 }
 
 /// The letter of a note.
-pub(crate) fn of_note(note: &Note, language: Language, site: &str, way_out: &str) -> Letter {
-    write(text::of_note(note, language), language, site, way_out, true)
+pub(crate) fn of_note(note: &Note, language: Language, ways: &Ways<'_>) -> Letter {
+    write(text::of_note(note, language), language, ways, Reason::Asked)
 }
 
-fn write(text: Text, language: Language, site: &str, way_out: &str, necessary: bool) -> Letter {
-    let (reason, stop) = text::footer(necessary, language);
-    let foot = Foot { site, reason, stop, way_out };
+fn write(text: Text, language: Language, ways: &Ways<'_>, reason: Reason) -> Letter {
+    let [because, stop] = text::footer(reason, language);
+    let foot = Foot { site: ways.site, because, stop, way_out: ways.out };
+    let list = matches!(reason, Reason::Service | Reason::Chosen);
     Letter {
         text: plain(&text, &foot),
         html: html(&text, &foot, language),
         subject: text.subject,
-        one_click: (!necessary && enforce!(C3_8)).then(|| way_out.into()),
+        one_click: (list && enforce!(C3_8)).then(|| ways.out.into()),
     }
 }
 
 /// What stands under a mail.
 struct Foot<'a> {
     site: &'a str,
-    reason: &'a str,
+    because: &'a str,
     stop: &'a str,
     way_out: &'a str,
 }
@@ -57,7 +71,7 @@ fn plain(text: &Text, foot: &Foot<'_>) -> String {
     if let Some(action) = &text.action {
         let _ = write!(out, "\n{}:\n{}\n", action.label, action.url);
     }
-    let _ = write!(out, "\n-- \nNightjar, {}\n{}\n{}: {}\n", foot.site, foot.reason, foot.stop, foot.way_out);
+    let _ = write!(out, "\n-- \nNightjar, {}\n{}\n{}: {}\n", foot.site, foot.because, foot.stop, foot.way_out);
     out
 }
 
@@ -96,7 +110,7 @@ fn html(text: &Text, foot: &Foot<'_>, language: Language) -> String {
         out,
         "</main>\n<footer>\n<p>Nightjar, <a href=\"{site}\">{site}</a><br>{}</p>\n<p><a href=\"{way_out}\">{}</a></p>\n\
          </footer>\n</body>\n</html>\n",
-        escaped(foot.reason),
+        escaped(foot.because),
         escaped(foot.stop)
     );
     out
@@ -125,6 +139,7 @@ mod tests {
 
     const WAY_OUT: &str = "https://cams.example/unsubscribe?token=WAYOUT";
     const SITE: &str = "https://cams.example/";
+    const WAYS: Ways<'_> = Ways { site: SITE, out: WAY_OUT, of_address: false };
 
     fn all() -> Vec<(String, bool, Letter)> {
         let mut letters = Vec::new();
@@ -132,14 +147,10 @@ mod tests {
             for (at, notice) in samples::notices().iter().enumerate() {
                 let name = format!("{at:02}-{}-{}", notice.kind(), language.as_str());
                 let necessary = notice.class() == Class::Critical;
-                letters.push((name, necessary, of_notice(notice, language, SITE, WAY_OUT)));
+                letters.push((name, necessary, of_notice(notice, language, &WAYS)));
             }
             for (at, note) in samples::notes().iter().enumerate() {
-                letters.push((
-                    format!("note-{at}-{}", language.as_str()),
-                    true,
-                    of_note(note, language, SITE, WAY_OUT),
-                ));
+                letters.push((format!("note-{at}-{}", language.as_str()), true, of_note(note, language, &WAYS)));
             }
         }
         letters

@@ -123,12 +123,16 @@ impl Connect {
         if !verified && self.is_suppressed(&address).await? {
             return Ok(None);
         }
-        let way_out = match verified {
+        let out = match verified {
             true => self.way_out_of_topic(account, notice.class().topic()).await?,
             false => self.way_out_of_everything(&address).await?,
         };
-        let letter = letter::of_notice(notice, language, &self.config.site, &way_out);
+        let letter = letter::of_notice(notice, language, &self.ways(&out, !verified));
         Ok(Some(queue::Mail { account: Some(account), address, letter, basis }))
+    }
+
+    fn ways<'a>(&'a self, out: &'a str, of_address: bool) -> letter::Ways<'a> {
+        letter::Ways { site: &self.config.site, out, of_address }
     }
 
     /// Writes to somebody who has no account here; says whether it goes out. Whoever asked never to be written to is not.
@@ -137,8 +141,8 @@ impl Connect {
         if !self.can_mail() || self.is_suppressed(&address).await? {
             return Ok(false);
         }
-        let way_out = self.way_out_of_everything(&address).await?;
-        let letter = letter::of_note(&note, language, &self.config.site, &way_out);
+        let out = self.way_out_of_everything(&address).await?;
+        let letter = letter::of_note(&note, language, &self.ways(&out, true));
         let mail = queue::Mail { account: None, address, letter, basis: Basis::asked_by_a_person(&note) };
         self.enqueue(self.db.conn(), mail).await.map(|()| true)
     }

@@ -43,16 +43,9 @@ impl Home {
     }
 
     async fn person(&self, login: &str) -> AccountId {
-        let new = NewAccount {
-            login: login.into(),
-            password: Secret::new("eleven loud magpies argue".into()),
-            display_name: None,
-            phone: None,
-            language: Language::En,
-            adult: true,
-        };
         let here = "127.0.0.1".parse().unwrap();
-        let made = self.connect.accounts.sign_up(new, false, login.contains('@'), here, Label::browser("")).await;
+        let made =
+            self.connect.accounts.sign_up(newcomer(login), false, login.contains('@'), here, Label::browser("")).await;
         let SignedUp::SignedIn(session) = made.unwrap() else { panic!("nothing waits for a mail") };
         session.caller.account().unwrap()
     }
@@ -378,5 +371,43 @@ async fn a_mail_server_is_given_by_a_url_and_a_sender_by_one_address() {
     }
     for from in ["", "Nightjar", "Night\r\njar <cams@example.org>", "a@example.org, b@example.org", "<a@b@c.org>"] {
         assert!(smtp("smtps://mail.example.org", from).is_err(), "{from:?}");
+    }
+}
+
+#[tokio::test]
+async fn whose_address_is_not_verified_gets_the_one_mail_that_verifies_it_and_can_close_it_for_good() {
+    db::testing::each(migrations, |db| async move {
+        let home = Home::new(db, server()).await;
+        let here = "127.0.0.1".parse().unwrap();
+        let made = home.connect.accounts.sign_up(newcomer("zoe@example.org"), false, false, here, Label::browser(""));
+        made.await.unwrap();
+        let zoe = db_account(&home.db).await;
+        home.notify(zoe, Notice::PasswordChanged).await;
+        assert_eq!(home.queued().await, 0, "nothing but the verification goes there");
+        home.notify(zoe, Notice::VerifyAddress { url: Link::new("https://cams.example/verify#token=x") }).await;
+        let mail = home.due().await.pop().unwrap();
+        assert!(mail.letter.text.contains("Never write to this address again"));
+        let token = mail.letter.text.rsplit("token=").next().unwrap().trim().to_owned();
+        assert_eq!(home.connect.unsubscribe(&Token::claimed(token)).await.unwrap(), Outcome::Stopped);
+        home.notify(zoe, Notice::VerifyAddress { url: Link::default() }).await;
+        assert_eq!(home.queued().await, 1, "whoever signs up with it again and again reaches it no more");
+    })
+    .await;
+}
+
+/// The only account there is.
+async fn db_account(db: &Db) -> AccountId {
+    let row = db.conn().query_one_raw(db.statement("SELECT id FROM accounts", [])).await.unwrap().unwrap();
+    row.try_get_by_index::<base::uuid::Uuid>(0).unwrap().into()
+}
+
+fn newcomer(login: &str) -> NewAccount {
+    NewAccount {
+        login: login.into(),
+        password: Secret::new("eleven loud magpies argue".into()),
+        display_name: None,
+        phone: None,
+        language: Language::En,
+        adult: true,
     }
 }

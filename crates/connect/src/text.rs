@@ -198,7 +198,7 @@ fn german(notice: &Notice) -> Text {
         Notice::SignedUpAgain { url } => Text::new(
             "Sie haben schon ein Konto",
             [
-                "Jemand, vielleicht Sie, hat sich mit dieser Adresse angemeldet. Sie hat schon ein Konto; nichts wurde geändert.",
+                "Jemand, vielleicht Sie, wollte mit dieser Adresse ein Konto anlegen. Es gibt schon eines; nichts wurde geändert.",
                 "Haben Sie Ihr Passwort vergessen, können Sie ein neues setzen.",
             ],
         )
@@ -338,19 +338,40 @@ fn named(household: &Option<String>, nameless: &str, open: &str, close: &str) ->
     household.as_ref().map_or(nameless.into(), |name| format!("{open}{name}{close}"))
 }
 
-/// What stands under every mail: why it came, and the way out.
-pub fn footer(necessary: bool, language: Language) -> (&'static str, &'static str) {
-    match (language, necessary) {
-        (En, true) => (
-            "This mail is about your account, or somebody asked for it with this address. Such mails come when they are needed.",
+/// Why a mail came, which decides what stands under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Necessary,
+    Service,
+    Chosen,
+    /// Somebody asked for it with an address that nobody has verified: its way out closes the address to all mail.
+    Asked,
+}
+
+/// What stands under every mail: why it came, and what its way out does.
+pub fn footer(reason: Reason, language: Language) -> [&'static str; 2] {
+    match (language, reason) {
+        (En, Reason::Necessary) => [
+            "This mail is about the safety of your account or its rules. Such mails come when they are needed.",
             "Stop all mail that is not necessary",
-        ),
-        (En, false) => ("You receive this mail because of what you chose.", "Stop these mails"),
-        (De, true) => (
-            "Diese Mail betrifft Ihr Konto, oder jemand hat sie mit dieser Adresse angefordert. Solche Mails kommen, wenn sie nötig sind.",
+        ],
+        (En, Reason::Service) => ["This mail is about your households or your data.", "Stop these mails"],
+        (En, Reason::Chosen) => ["You switched these mails on.", "Stop these mails"],
+        (En, Reason::Asked) => {
+            ["Somebody, perhaps you, asked for this mail with your address.", "Never write to this address again"]
+        }
+        (De, Reason::Necessary) => [
+            "In dieser Mail geht es um die Sicherheit Ihres Kontos oder seine Regeln. Solche Mails kommen, wenn sie nötig sind.",
             "Alle nicht nötigen Mails abbestellen",
-        ),
-        (De, false) => ("Sie bekommen diese Mail, weil Sie es so gewählt haben.", "Diese Mails abbestellen"),
+        ],
+        (De, Reason::Service) => {
+            ["In dieser Mail geht es um Ihre Haushalte oder Ihre Daten.", "Diese Mails abbestellen"]
+        }
+        (De, Reason::Chosen) => ["Sie haben diese Mails eingeschaltet.", "Diese Mails abbestellen"],
+        (De, Reason::Asked) => [
+            "Jemand, vielleicht Sie, hat diese Mail mit Ihrer Adresse angefordert.",
+            "Nie wieder an diese Adresse schreiben",
+        ],
     }
 }
 

@@ -192,18 +192,16 @@ fn page(headers: &HeaderMap, done: bool) -> Response {
     let (title, text, button) = match (language, done) {
         (Language::En, false) => (
             "Stop these mails",
-            "One click stops the mails of the kind that you came from. What is necessary still comes.",
+            "One click stops the mails that you came from. What the safety of an account of yours needs still comes.",
             "Stop these mails",
         ),
-        (Language::En, true) => ("Done", "The mails of this kind are stopped. You can close this page.", ""),
+        (Language::En, true) => ("Done", "The mails are stopped. You can close this page.", ""),
         (Language::De, false) => (
             "Diese Mails abbestellen",
-            "Ein Klick bestellt die Mails der Art ab, von der Sie kommen. Was nötig ist, kommt weiterhin.",
+            "Ein Klick bestellt die Mails ab, von denen Sie kommen. Was die Sicherheit Ihres Kontos verlangt, kommt weiterhin.",
             "Diese Mails abbestellen",
         ),
-        (Language::De, true) => {
-            ("Erledigt", "Die Mails dieser Art sind abbestellt. Sie können die Seite schließen.", "")
-        }
+        (Language::De, true) => ("Erledigt", "Die Mails sind abbestellt. Sie können die Seite schließen.", ""),
     };
     let form = match done {
         true => String::new(),
