@@ -279,6 +279,7 @@ async fn a_mail_is_put_off_ever_longer_for_three_days_and_is_gone_a_week_after_i
         let (mut tries, began) = (0, home.clock_now());
         let last = loop {
             let Some(mail) = home.connect.take_due().await.unwrap() else {
+                assert!(home.clock_now().since(began) < 5 * DAY, "the mail is tried again");
                 home.clock.advance(Duration::from_secs(60));
                 continue;
             };
