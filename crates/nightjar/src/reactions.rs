@@ -9,12 +9,16 @@ use accounts::{
 use base::{Error, Kind, Result};
 use connect::{Connect, Link, Note, Notice};
 use db::outbox::{Fact, Reactions};
+use devices::{
+    Devices,
+    fact::{BULK_DOWNLOAD, FIRST_VIEW, Watched},
+};
 use serde::Deserialize;
 use std::{future::Future, pin::Pin};
 
 /// All reactions.
-pub fn reactions(accounts: Accounts, connect: Connect) -> Reactions {
-    let desk = Desk { accounts, connect };
+pub fn reactions(accounts: Accounts, devices: Devices, connect: Connect) -> Reactions {
+    let desk = Desk { accounts, devices, connect };
     Reactions::new()
         .on(fact::SIGNED_UP, desk.react(Desk::verify_address))
         .on(fact::SIGNED_UP_AGAIN, desk.react(Desk::signed_up_again))
@@ -27,12 +31,21 @@ pub fn reactions(accounts: Accounts, connect: Connect) -> Reactions {
         .on(fact::JOINED, desk.react(Desk::joined))
         .on(fact::LEFT, desk.react(Desk::left))
         .on(fact::REOPENED, desk.tell(Notice::Reopened))
+        .on(
+            FIRST_VIEW,
+            desk.react(|desk, fact| desk.watched(fact, |person, camera| Notice::FirstView { person, camera })),
+        )
+        .on(
+            BULK_DOWNLOAD,
+            desk.react(|desk, fact| desk.watched(fact, |person, camera| Notice::BulkDownload { person, camera })),
+        )
 }
 
 /// Who writes to people when something became true.
 #[derive(Clone)]
 struct Desk {
     accounts: Accounts,
+    devices: Devices,
     connect: Connect,
 }
 
@@ -123,6 +136,19 @@ impl Desk {
         let Belonging { account, household } = fact.body()?;
         let household = self.name_of(household).await?;
         self.connect.notify(account, Notice::RemovedFromHousehold { household }).await
+    }
+
+    /// Tells the owners what somebody else did with pictures.
+    async fn watched(self, fact: Fact, notice: fn(String, String) -> Notice) -> Result<()> {
+        let Watched { household, account, camera } = fact.body()?;
+        let host = Caller::system(household);
+        let people = self.accounts.people(&host).await?;
+        let person = people.iter().find(|person| person.id == account).ok_or_else(over)?.name().open().clone();
+        let camera = self.devices.camera(&host, camera).await?.name.into_inner();
+        for owner in self.accounts.owners(household).await?.into_iter().filter(|owner| *owner != account) {
+            self.connect.notify(owner, notice(person.clone(), camera.clone())).await?;
+        }
+        Ok(())
     }
 
     async fn name_of(&self, household: HouseholdId) -> Result<Option<String>> {

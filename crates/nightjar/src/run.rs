@@ -350,7 +350,7 @@ fn measure(cloud: &Cloud) {
 async fn chores(system: Arc<System>, shutdown: Shutdown) {
     let (logs, stop) = (system.devices.clone(), shutdown.clone());
     let logs = tokio::spawn(async move { logs.keep_logs(stop).await });
-    let reactions = reactions(system.accounts.clone(), system.connect.clone());
+    let reactions = reactions(system.accounts.clone(), system.devices.clone(), system.connect.clone());
     let (outbox, stop) = (system.outbox(), shutdown.clone());
     let outbox = tokio::spawn(async move { outbox.run(reactions, stop).await });
     let (mails, stop) = (system.connect.clone(), shutdown.clone());
