@@ -147,6 +147,6 @@ async fn first(conn: &impl ConnectionTrait) -> Result<Option<HouseholdId>> {
 
 /// Makes others who change the household's members wait until this transaction ends.
 pub(crate) async fn lock(conn: &impl ConnectionTrait, id: HouseholdId) -> Result<()> {
-    let touch = Entity::update_many().col_expr(Column::Created, Expr::col(Column::Created).into());
+    let touch = Entity::update_many().col_expr(Column::Created, Expr::col(Column::Created));
     touch.filter(Column::Id.eq(id.uuid())).exec(conn).await.map(drop).map_err(db::error)
 }

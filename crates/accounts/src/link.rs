@@ -8,7 +8,7 @@ use crate::{
     session,
 };
 use base::{Error, Pii, Result, Secret, Time};
-use sea_orm::{entity::prelude::*, sea_query::Expr};
+use sea_orm::entity::prelude::*;
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -368,7 +368,7 @@ impl Accounts {
         };
         let same = match account {
             Some(account) => Column::Account.eq(account.uuid()),
-            None => Expr::from(Column::Account.is_null()),
+            None => Column::Account.is_null(),
         };
         let tx = self.db.begin().await?;
         let void = Entity::delete_many().filter(Column::Purpose.eq(purpose.as_str())).filter(same);
