@@ -63,10 +63,10 @@ need node "install Node 20"
 
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 
-# unshare DIR: gives a folder of hard links its own copy of the files that cargo writes where they stand. Without it a build
-# in one folder would tell the other that things were built which were not.
+# unshare DIR: gives a folder of hard links its own copy of the files that cargo locks or writes where they stand. Without it
+# a build in one folder would wait for the other, and tell it that things were built which were not.
 unshare() {
-  local marks=(-path '*/.fingerprint/*' -o -name '*.d' -o -path '*/build/*' -not -path '*/out/*')
+  local marks=(-name .cargo-lock -o -path '*/.fingerprint/*' -o -name '*.d' -o -path '*/build/*' -not -path '*/out/*')
   find "$1" -type f -links +1 \( "${marks[@]}" \) -print0 |
     xargs -0r sh -c 'for f; do cp -p "$f" "$f.own" && mv "$f.own" "$f"; done' _
 }

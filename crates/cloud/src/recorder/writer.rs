@@ -41,9 +41,10 @@ const SAVE_EVERY: Duration = Duration::from_secs(10);
 const RESERVE: u64 = 64 * 1024 * 1024;
 /// What a buffer holds before it must grow: two seconds at 2 Mbit/s, and some. Pages that are never touched cost nothing.
 const BUFFER: usize = 768 * 1024;
-/// One buffer is kept for reuse for so many in use, and a few at least.
-const IN_USE_PER_SPARE: usize = 16;
-const LEAST_SPARE: usize = 2;
+/// One buffer is kept for reuse for so many in use, and one at least. More would save page faults (a tenth of the time) and
+/// cost memory: a used buffer is whole in memory from the start, a new one on average by half.
+const IN_USE_PER_SPARE: usize = 32;
+const LEAST_SPARE: usize = 1;
 
 /// What all fragments of a file share.
 pub(crate) struct FileHead {
