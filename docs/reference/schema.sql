@@ -2,6 +2,15 @@
 
 -- nightjar.db
 
+CREATE TABLE "acceptances" (
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; until the account is closed
+    "version" integer NOT NULL, -- personal: user.consent; readable to the server's operator; until the account is closed
+    "sha256" varchar(64) NOT NULL, -- the hash of a version of the policy
+    "language" varchar(2) NOT NULL, -- personal: user.preferences; readable to the server's operator; until the account is closed
+    "at" integer NOT NULL, -- personal: user.consent; readable to the server's operator; until the account is closed
+    PRIMARY KEY ("account", "version")
+);
+
 CREATE TABLE "accounts" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- personal: user.unique_id; readable to the server's operator; until the account is closed
     "login_index" blob(32) NOT NULL UNIQUE, -- personal: user.name; encrypted under the account's key; until the account is closed
@@ -75,15 +84,76 @@ CREATE TABLE "cameras" (
     "max_bytes" integer NOT NULL, -- how much room the recordings may take
     "position" integer NOT NULL, -- personal: user.preferences; readable to the server's operator; until you remove the camera
     "created" integer NOT NULL, -- when the camera was added
-    "changed" integer NOT NULL -- when a setting last changed
+    "changed" integer NOT NULL, -- when a setting last changed
+    "closed" boolean NOT NULL DEFAULT FALSE -- whether the owner's account is closing
 );
 CREATE INDEX "cameras_household" ON "cameras" ("household", "position");
+
+CREATE TABLE "certificates" (
+    "account" uuid_text NOT NULL PRIMARY KEY, -- personal: user.unique_id; readable to the server's operator; 366 days
+    "body" text NOT NULL, -- counts, ids of destroyed keys, a signature
+    "created" integer NOT NULL -- when it was made
+);
+CREATE TRIGGER consents_go_with_their_subject BEFORE DELETE ON consents WHEN NOT EXISTS (SELECT 1 FROM erasures e WHERE e.account = OLD.account AND e.state = 'erasing') BEGIN SELECT RAISE(ABORT, 'consents are only ever added'); END;
+CREATE TRIGGER consents_stay BEFORE UPDATE ON consents BEGIN SELECT RAISE(ABORT, 'consents are only ever added'); END;
+
+CREATE TABLE "consents" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; until the account is closed
+    "position" integer NOT NULL, -- counts the lines
+    "kind" varchar(16) NOT NULL, -- consent or objection
+    "purpose" varchar(32) NOT NULL, -- personal: user.consent; readable to the server's operator; until the account is closed
+    "state" varchar(32) NOT NULL, -- personal: user.consent; readable to the server's operator; until the account is closed
+    "version" integer NOT NULL, -- a version of the policy
+    "sha256" varchar(64) NOT NULL, -- the hash of a version of the policy
+    "language" varchar(2) NOT NULL, -- personal: user.preferences; readable to the server's operator; until the account is closed
+    "method" varchar(16) NOT NULL, -- personal: user.consent; readable to the server's operator; until the account is closed
+    "at" integer NOT NULL, -- personal: user.consent; readable to the server's operator; until the account is closed
+    "previous" blob(32) NOT NULL, -- a hash
+    "hash" blob(32) NOT NULL -- a hash
+);
+CREATE UNIQUE INDEX "consents_order" ON "consents" ("account", "position");
 
 CREATE TABLE "credentials" (
     "account" uuid_text NOT NULL PRIMARY KEY, -- personal: user.unique_id; readable to the server's operator; until the account is closed
     "password" blob NOT NULL, -- personal: user.authorization.credentials; only an Argon2id hash; until the account is closed
     "changed" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
     FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
+);
+
+CREATE TABLE "erasure_steps" (
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; 366 days
+    "position" smallint NOT NULL, -- the order of the steps
+    "name" varchar(32) NOT NULL, -- a word of the program
+    "attempts" integer NOT NULL, -- a count
+    "error" text NULL, -- errors hold nothing personal
+    "counts" text NOT NULL, -- counts
+    "done" integer NULL, -- when the step was done
+    PRIMARY KEY ("account", "position")
+);
+
+CREATE TABLE "erasures" (
+    "account" uuid_text NOT NULL PRIMARY KEY, -- personal: user.unique_id; readable to the server's operator; 366 days
+    "households" text NOT NULL, -- personal: user.account.membership; readable to the server's operator; 366 days
+    "state" varchar(16) NOT NULL, -- a word of the program
+    "reason" varchar(16) NOT NULL, -- a word of the program
+    "asked" integer NOT NULL, -- when it was asked for
+    "due" integer NOT NULL, -- when it begins
+    "keys" text NOT NULL, -- ids of keys that are gone
+    "done" integer NULL -- when it was done
+);
+
+CREATE TABLE "exports" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; 14 days
+    "state" varchar(16) NOT NULL, -- a word of the program
+    "footage" boolean NOT NULL, -- whether footage is in it
+    "progress" smallint NOT NULL, -- a count
+    "bytes" integer NOT NULL, -- a count
+    "key" blob NOT NULL, -- personal: system.key; encrypted under the account's key; 14 days
+    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; 14 days
+    "ready" integer NULL, -- when it was made
+    "error" text NULL -- errors hold nothing personal
 );
 
 CREATE TABLE "gaps" (
@@ -154,6 +224,13 @@ CREATE TABLE "members" (
     FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
 );
 CREATE INDEX "members_account" ON "members" ("account");
+
+CREATE TABLE "policy_versions" (
+    "number" integer NOT NULL PRIMARY KEY, -- counts the versions of the policy
+    "sha256_en" varchar(64) NOT NULL, -- the hash of its English text
+    "sha256_de" varchar(64) NOT NULL, -- the hash of its German text
+    "seen" integer NOT NULL -- when this installation first had it
+);
 
 CREATE TABLE "recording_files" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id of an object on the shelf
@@ -229,10 +306,14 @@ CREATE TABLE "views" (
     "media_start" integer NULL, -- personal: user.behavior.viewing; readable to the server's operator; 365 days
     "media_end" integer NULL, -- personal: user.behavior.viewing; readable to the server's operator; 365 days
     "started" integer NOT NULL, -- personal: user.behavior.viewing; readable to the server's operator; 365 days
-    "last" integer NOT NULL -- personal: user.behavior.viewing; readable to the server's operator; 365 days
+    "last" integer NOT NULL, -- personal: user.behavior.viewing; readable to the server's operator; 365 days
+    "number" integer NULL, -- counts the rows
+    "chain" blob NULL -- a hash of the row and the one before it
 );
+CREATE INDEX "views_chain" ON "views" ("household", "number");
 CREATE INDEX "views_household" ON "views" ("household", "id");
 CREATE INDEX "views_last" ON "views" ("last");
+CREATE INDEX "views_who" ON "views" ("household", "account", "camera");
 
 -- keystore.db
 
@@ -252,6 +333,11 @@ CREATE TABLE "epoch_keys" (
     FOREIGN KEY ("source_key_id") REFERENCES "source_keys" ("id") ON DELETE CASCADE
 );
 CREATE INDEX "epoch_keys_source_key_id" ON "epoch_keys" ("source_key_id");
+
+CREATE TABLE "erased_owners" (
+    "owner" uuid_text NOT NULL PRIMARY KEY, -- personal: user.unique_id; readable to the server's operator; 366 days
+    "erased_at" integer NOT NULL -- when the server erased them
+);
 
 CREATE TABLE "generation_keys" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- names a key that no person has

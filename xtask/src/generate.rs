@@ -24,6 +24,7 @@ const CONTEXTS: &[Context] = &[
     ("devices", devices::DATA_MAP),
     ("cloud", cloud::DATA_MAP),
     ("connect", connect::DATA_MAP),
+    ("privacy", privacy::DATA_MAP),
     ("api", api::DATA_MAP),
     ("nightjar", program::DATA_MAP),
 ];
@@ -58,14 +59,42 @@ pub fn stale(sources: &[Source]) -> Result<Vec<String>, String> {
 }
 
 fn all(sources: &[Source]) -> Result<Vec<(&'static str, String)>, String> {
-    Ok(vec![
+    let mut all = vec![
         ("crates/policy/src/clause.rs", clause_ids()?),
         ("docs/reference/clauses.md", clauses(sources)?),
         ("docs/reference/data-map.md", data_map()),
         ("docs/reference/schema.sql", schema()?),
         ("docs/reference/openapi.json", format!("{}\n", api::openapi().trim_end())),
         ("docs/reference/configuration.md", configuration()?),
-    ])
+    ];
+    all.extend(policy_map()?);
+    Ok(all)
+}
+
+/// The data map of the whole program.
+fn whole_map() -> Vec<Table> {
+    CONTEXTS.iter().flat_map(|(_, tables)| *tables).copied().collect()
+}
+
+/// What the newest version of the policy allows: what the data map says, until a release has carried the version.
+fn policy_map() -> Result<Option<(&'static str, String)>, String> {
+    let book = privacy::Book::embedded().map_err(|error| error.to_string())?;
+    let newest = book.newest();
+    let path: &'static str = format!("policy/versions/{}.map", newest.number).leak();
+    Ok((!newest.released).then(|| (path, privacy::book::Reach::of(&whole_map()).lines())))
+}
+
+/// What the program stores or does beyond the newest version of the policy that was released.
+pub fn outgrown() -> Result<Vec<String>, String> {
+    let book = privacy::Book::embedded().map_err(|error| error.to_string())?;
+    let beyond = match book.newest().released {
+        true => book.outgrown(&whole_map()),
+        false => Vec::new(),
+    };
+    Ok(beyond
+        .iter()
+        .map(|line| format!("the data map goes beyond the policy ({line}): a new version is due"))
+        .collect())
 }
 
 fn clause_ids() -> Result<String, String> {
@@ -193,10 +222,23 @@ fn write_personal(out: &mut String, entry: &Entry, personal: &Personal) {
 
 /// The databases of the program: their name, their migrations, and who stores in them.
 fn databases() -> [(&'static str, Vec<Box<dyn MigrationTrait>>, Vec<Table>); 2] {
-    let main =
-        [accounts::migrations(), db::migrations(), devices::migrations(), cloud::migrations(), connect::migrations()];
-    let main_map =
-        [db::DATA_MAP, db::QUEUES, accounts::DATA_MAP, devices::DATA_MAP, cloud::DATA_MAP, connect::DATA_MAP];
+    let main = [
+        accounts::migrations(),
+        db::migrations(),
+        devices::migrations(),
+        cloud::migrations(),
+        connect::migrations(),
+        privacy::migrations(),
+    ];
+    let main_map = [
+        db::DATA_MAP,
+        db::QUEUES,
+        accounts::DATA_MAP,
+        devices::DATA_MAP,
+        cloud::DATA_MAP,
+        connect::DATA_MAP,
+        privacy::DATA_MAP,
+    ];
     [
         ("nightjar.db", main.into_iter().flatten().collect(), main_map.concat()),
         ("keystore.db", vault::migrations(), [db::DATA_MAP, vault::DATA_MAP].concat()),

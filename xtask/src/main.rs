@@ -42,5 +42,6 @@ fn tidy() -> Result<Vec<String>, String> {
     let sources = tree::sources()?;
     let mut problems = tidy::check(&sources)?;
     problems.extend(generate::stale(&sources)?);
+    problems.extend(generate::outgrown()?);
     Ok(problems)
 }

@@ -168,13 +168,19 @@ pub fn check(sources: &[Source]) -> Result<Vec<String>, String> {
 
 /// Clauses that the policy's text does not name, and names in it that are no clause.
 fn unnamed(clauses: &BTreeMap<Id, Clause>) -> Result<Vec<String>, String> {
-    let path = "policy/policy.md";
+    let newest = (1..).take_while(|number| tree::root().join(english(*number)).exists()).last().unwrap_or(1);
+    let path = &english(newest);
     let text = std::fs::read_to_string(tree::root().join(path)).map_err(|error| format!("{path}: {error}"))?;
     let named: BTreeSet<Id> =
         text.split('[').skip(1).filter_map(|part| part.split_once(']')).filter_map(|(id, _)| Id::parse(id)).collect();
     let missing = clauses.keys().filter(|id| !named.contains(id)).map(|id| format!("{path} does not name {id}"));
     let unknown = named.iter().filter(|id| !clauses.contains_key(id)).map(|id| format!("{path} names {id}, no clause"));
     Ok(missing.chain(unknown).collect())
+}
+
+/// The English text of a version of the policy.
+fn english(number: u32) -> String {
+    format!("policy/versions/{number}.en.md")
 }
 
 #[cfg(test)]

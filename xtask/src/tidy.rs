@@ -36,9 +36,10 @@ const DIRECTIONS: &[Direction] = &[
         never: NO_HTTP,
     },
     Direction { name: "connect", uses: &["base", "policy", "db", "accounts", "devices"], never: NO_HTTP },
+    Direction { name: "privacy", uses: &["base", "policy", "db", "accounts", "connect"], never: NO_HTTP },
     Direction {
         name: "api",
-        uses: &["base", "policy", "accounts", "devices", "cloud", "connect", "media"],
+        uses: &["base", "policy", "accounts", "devices", "cloud", "connect", "privacy", "media"],
         never: &["sea-orm"],
     },
 ];

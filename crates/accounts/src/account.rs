@@ -412,7 +412,7 @@ impl Accounts {
         self.with_caller(begun).await
     }
 
-    async fn set_closed(&self, conn: &impl ConnectionTrait, id: AccountId, at: Option<Time>) -> Result<()> {
+    pub(crate) async fn set_closed(&self, conn: &impl ConnectionTrait, id: AccountId, at: Option<Time>) -> Result<()> {
         let change = Entity::update_many().col_expr(Column::Closed, Expr::value(at.map(Time::micros)));
         change.filter(Column::Id.eq(id.uuid())).exec(conn).await.map(drop).map_err(db::error)
     }

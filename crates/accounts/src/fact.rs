@@ -19,6 +19,14 @@ pub struct Belonging {
     pub household: HouseholdId,
 }
 
+/// A person, and the version of the policy that they accepted when they signed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    pub account: AccountId,
+    pub version: u32,
+    pub language: crate::Language,
+}
+
 /// Somebody signed up, and must show that the address is theirs. [`About`].
 pub const SIGNED_UP: &str = "accounts.signed_up";
 /// Somebody signed up with an address that has an account. [`About`] that account.
@@ -42,8 +50,11 @@ pub const LEFT: &str = "accounts.left";
 /// A closed account was opened again. [`About`].
 pub const REOPENED: &str = "accounts.reopened";
 
+/// Somebody signed up by mail and accepted the policy. [`Accepted`].
+pub const POLICY_ACCEPTED: &str = "accounts.policy_accepted";
+
 /// Every kind.
-pub const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 12] = [
     SIGNED_UP,
     SIGNED_UP_AGAIN,
     PASSWORD_FORGOTTEN,
@@ -55,6 +66,7 @@ pub const KINDS: [&str; 11] = [
     JOINED,
     LEFT,
     REOPENED,
+    POLICY_ACCEPTED,
 ];
 
 impl Accounts {

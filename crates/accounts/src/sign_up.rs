@@ -36,6 +36,8 @@ pub struct NewAccount {
     pub language: Language,
     /// Says to be 18 or older.
     pub adult: bool,
+    /// The version of the policy that is accepted with it, an act of its own; whoever calls knows that it is one that holds.
+    pub policy: u32,
 }
 
 /// What came of signing up.
@@ -71,6 +73,7 @@ impl Accounts {
         );
         credential::check(&new.password, &login)?;
         let details = details(&new)?;
+        let (policy, language) = (new.policy, new.language);
         let hash = self.passwords.hash(&new.password).await?;
         if !by_mail || proven {
             let account = self.open_account(&login, &hash, details, proven).await?;
@@ -80,7 +83,7 @@ impl Accounts {
         // The rest takes longer for a new address than for a known one, so the answer does not wait for it.
         let accounts = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = accounts.await_mail(&login, &hash, details).await {
+            if let Err(error) = accounts.await_mail(&login, &hash, details, (policy, language)).await {
                 tracing::error!(?error, "an account could not be made");
             }
         });
@@ -88,7 +91,13 @@ impl Accounts {
     }
 
     /// An account that waits for its mail; or, if the address has one, a word to its person.
-    async fn await_mail(&self, login: &str, hash: &str, details: account::ProfileChange) -> Result<()> {
+    async fn await_mail(
+        &self,
+        login: &str,
+        hash: &str,
+        details: account::ProfileChange,
+        (version, language): (u32, Language),
+    ) -> Result<()> {
         if let Some(known) = self.by_index(self.login_index(login).await?).await? {
             return match known.waiting {
                 true => self.tell(self.db.conn(), fact::SIGNED_UP, known.id.into()).await,
@@ -98,6 +107,8 @@ impl Accounts {
         let tx = self.db.begin().await?;
         let account = self.insert_signed_up(&tx, login, hash, details, true, false).await?;
         self.tell(&tx, fact::SIGNED_UP, account.id.into()).await?;
+        let accepted = fact::Accepted { account: account.id.into(), version, language };
+        db::outbox::emit(&tx, &self.world, fact::POLICY_ACCEPTED, &accepted).await?;
         tx.commit().await.map_err(db::error)
     }
 

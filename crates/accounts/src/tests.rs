@@ -538,6 +538,7 @@ fn newcomer(login: &str) -> NewAccount {
         phone: None,
         language: Language::De,
         adult: true,
+        policy: 1,
     }
 }
 

@@ -47,6 +47,15 @@ pub struct Line {
     pub view: Option<View>,
 }
 
+impl Line {
+    /// Whether the route serves who has not accepted a new policy yet: reading, one's rights, the way in and out.
+    fn is_open_to_all_terms(&self) -> bool {
+        let reads = self.operation.starts_with("GET ");
+        let path = self.operation.split_once(' ').map_or("", |(_, path)| path);
+        reads || ["/api/v1/privacy", "/api/v1/session"].iter().any(|open| path.starts_with(open))
+    }
+}
+
 /// A route that shows no picture and no sound.
 pub(crate) const fn open(operation: &'static str, access: Access) -> Line {
     Line { operation, access, view: None }
@@ -93,6 +102,9 @@ async fn admit(app: &App, line: &Line, request: &mut Request) -> Result<(), Prob
     if matches!(line.access, Access::LocalOr(_)) && caller.household() != app.household {
         return Err(Error::denied("this is about the whole installation").into());
     }
+    if !line.is_open_to_all_terms() {
+        app.privacy.require_accepted(&caller).await?;
+    }
     request.extensions_mut().insert(caller);
     Ok(())
 }
@@ -133,4 +145,26 @@ pub(crate) fn describe(item: &mut PathItem, line: &Line) {
 fn operation_id(operation: &str) -> String {
     let short = operation.replacen("/api/v1", "", 1).to_lowercase();
     short.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn who_has_not_accepted_a_new_policy_can_read_leave_and_take_things_along_and_nothing_else() {
+        let open_to_all: Vec<_> =
+            crate::TABLE.iter().filter(|line| line.is_open_to_all_terms()).map(|line| line.operation).collect();
+        for needed in [
+            "GET /api/v1/cameras/{id}/live",
+            "POST /api/v1/privacy/acceptance",
+            "POST /api/v1/privacy/export",
+            "POST /api/v1/privacy/close",
+            "POST /api/v1/session/confirm",
+            "DELETE /api/v1/session",
+        ] {
+            assert!(open_to_all.contains(&needed), "{needed}");
+        }
+        let writes = |operation: &&str| !operation.starts_with("GET ");
+        let elsewhere = |operation: &&str| !operation.contains("/privacy") && !operation.contains("/session");
+        assert_eq!(open_to_all.iter().filter(|o| writes(o) && elsewhere(o)).count(), 0);
+    }
 }

@@ -42,6 +42,7 @@ fn describe(kind: Kind) -> (&'static str, &'static str, StatusCode) {
         Kind::Denied => ("/problems/denied", "Not allowed", StatusCode::FORBIDDEN),
         Kind::StepUp => ("/problems/step-up", "Show again who you are", StatusCode::FORBIDDEN),
         Kind::Closed => ("/problems/closed", "The account is closed", StatusCode::FORBIDDEN),
+        Kind::Unaccepted => ("/problems/policy-acceptance", "The policy has changed", StatusCode::FORBIDDEN),
         Kind::NotFound => ("/problems/not-found", "Not found", StatusCode::NOT_FOUND),
         Kind::NoFootage => ("/problems/no-footage", "No footage", StatusCode::NOT_FOUND),
         Kind::Conflict => ("/problems/conflict", "In conflict with what is there", StatusCode::CONFLICT),

@@ -28,11 +28,16 @@ pub struct Connection {
 
 /// Answers refused requests and lets the others pass.
 pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let asks_for_no_tracking = request.headers().contains_key("dnt");
     let mut response = match check(&app.http, &request) {
         Ok(()) => next.run(request).await,
         Err(refusal) => *refusal,
     };
     protect(&app.http, response.headers_mut());
+    if asks_for_no_tracking {
+        // Not tracking (Tracking Preference Expression, section 6.2): nobody is, whatever the header says.
+        response.headers_mut().insert("tk", HeaderValue::from_static("N"));
+    }
     response
 }
 
@@ -135,9 +140,11 @@ fn protect(http: &Http, headers: &mut HeaderMap) {
             "camera=(), microphone=(), geolocation=(), payment=(), usb=(), fullscreen=(self), autoplay=(self)",
         ),
     ];
-    for (name, value) in FIXED {
+    // Without these a page elsewhere would learn where its visitor came from, and could hold on to our pages.
+    for (name, value) in FIXED.into_iter().filter(|_| enforce!(C10_2)) {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    only_known_cookies(headers);
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (header::CACHE_CONTROL, "no-store"),
@@ -147,6 +154,22 @@ fn protect(http: &Http, headers: &mut HeaderMap) {
     if http.encrypted {
         headers
             .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+    }
+}
+
+/// A cookie that the data map does not know is not set: the policy's table would not name it.
+fn only_known_cookies(headers: &mut HeaderMap) {
+    let is_known = |cookie: &HeaderValue| {
+        let name = cookie.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
+        crate::data_map::COOKIES.columns.iter().any(|entry| entry.name.as_bytes() == name)
+    };
+    let http::header::Entry::Occupied(cookies) = headers.entry(header::SET_COOKIE) else { return };
+    let (known, unknown): (Vec<_>, Vec<_>) = cookies.remove_entry_mult().1.partition(is_known);
+    if !unknown.is_empty() {
+        tracing::error!("a cookie without an entry in the data map was not set");
+    }
+    for cookie in known.into_iter().chain(unknown.into_iter().filter(|_| !enforce!(C4_2))) {
+        headers.append(header::SET_COOKIE, cookie);
     }
 }
 
@@ -173,6 +196,18 @@ mod tests {
 
     fn status(http: &Http, request: Request) -> u16 {
         check(http, &request).map_or_else(|refusal| refusal.status().as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn a_cookie_that_the_policy_does_not_name_is_not_set() {
+        policy::prove!(C4_2);
+        let mut headers = HeaderMap::new();
+        for cookie in ["_ga=GA1.2", "__Host-session=abc; Secure", "__Host-sessions=1", "visitor"] {
+            headers.append(header::SET_COOKIE, HeaderValue::from_static(cookie));
+        }
+        protect(&http(false), &mut headers);
+        assert_eq!(headers.get_all(header::SET_COOKIE).iter().collect::<Vec<_>>(), ["__Host-session=abc; Secure"]);
+        assert_eq!(headers[header::REFERRER_POLICY], "no-referrer");
     }
 
     #[test]

@@ -27,6 +27,7 @@ use base::{Result, Secret, World};
 use cloud::Cloud;
 use connect::Connect;
 use devices::Devices;
+use privacy::Privacy;
 use std::sync::Arc;
 
 /// What the handlers work with: the contexts, and what the composition root decides.
@@ -38,6 +39,7 @@ pub struct App {
     pub devices: Devices,
     pub cloud: Cloud,
     pub connect: Connect,
+    pub privacy: Privacy,
     pub defaults: Defaults,
     /// Who may sign up.
     pub sign_up: SignUp,
@@ -82,6 +84,31 @@ pub const TABLE: &[Line] = &[
     open("GET /readyz", Anyone),
     open("GET /metrics", LocalOr(MetricsRead)),
     open("GET /api/openapi.json", Member),
+    // The policy
+    open("GET /privacy", Anyone),
+    open("GET /privacy.json", Anyone),
+    open("GET /privacy/versions", Anyone),
+    open("GET /privacy/versions/{number}", Anyone),
+    open("GET /privacy/diff", Anyone),
+    open("GET /.well-known/gpc.json", Anyone),
+    open("GET /.well-known/dnt/", Anyone),
+    // One's rights; for undoing, erasing and the certificate the token is the credential
+    open("GET /api/v1/privacy", Member),
+    open("POST /api/v1/privacy/acceptance", Member),
+    open("GET /api/v1/privacy/consents", Member),
+    open("PUT /api/v1/privacy/consents", Member),
+    open("GET /api/v1/privacy/consents/{id}/receipt", Member),
+    open("POST /api/v1/privacy/objections", Member),
+    open("POST /api/v1/privacy/export", Member),
+    open("GET /api/v1/privacy/export", Member),
+    open("DELETE /api/v1/privacy/export/{id}", Member),
+    open("GET /api/v1/privacy/export/{id}/download", Member),
+    open("POST /api/v1/privacy/close", Member),
+    open("POST /api/v1/privacy/undo", Anyone),
+    open("POST /api/v1/privacy/erase", Anyone),
+    open("GET /api/v1/privacy/certificate", Anyone),
+    open("POST /api/v1/privacy/report-minor", Member),
+    open("PUT /api/v1/privacy/report-minor/{account}", Member),
     // Signing in; for the first two the set-up token in the body is the credential
     open("POST /api/v1/setup/link", Anyone),
     open("POST /api/v1/setup", Anyone),

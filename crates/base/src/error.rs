@@ -20,6 +20,8 @@ pub enum Kind {
     StepUp,
     /// The account is closed; it can be reopened for a while (HTTP 403, its own problem type).
     Closed,
+    /// The policy has a new version that the person has not accepted (HTTP 403, its own problem type).
+    Unaccepted,
     /// No such thing, or one that the caller may not know of (HTTP 404).
     NotFound,
     /// The thing exists, but no footage does for the time asked (HTTP 404, its own problem type).
@@ -106,7 +108,7 @@ macro_rules! constructors {
 
 constructors! {
     invalid => Invalid, out_of_range => OutOfRange, unauthenticated => Unauthenticated, denied => Denied,
-    step_up => StepUp, closed => Closed, not_found => NotFound, no_footage => NoFootage, conflict => Conflict, too_large => TooLarge,
+    step_up => StepUp, closed => Closed, unaccepted => Unaccepted, not_found => NotFound, no_footage => NoFootage, conflict => Conflict, too_large => TooLarge,
     too_many => TooMany, unavailable => Unavailable, internal => Internal,
 }
 

@@ -1,7 +1,7 @@
 //! Deletes on purpose: a range of a camera, or all of a camera that was removed.
 //!
-//! The key is destroyed first, so that from then on nothing can open the footage whatever else fails; then the rows,
-//! then the bytes. What stays of an epoch is sealed again before, under a key of its own.
+//! The key is destroyed first, so that from then on nothing can open the footage whatever else fails; then rows and bytes
+//! go. What stays of an epoch is sealed again before, under a key of its own.
 
 use crate::{
     STREAMS, Stream,
@@ -71,7 +71,7 @@ impl Eraser {
         for run in split {
             self.index.split_run(run, range.end).await?;
         }
-        self.remove(&old).await?;
+        self.remove(old.iter().map(|file| file.id).collect()).await?;
         let kept: u64 = new.iter().map(|file| file.bytes).sum();
         Ok(old.iter().map(|file| file.bytes).sum::<u64>().saturating_sub(kept))
     }
@@ -95,24 +95,18 @@ impl Eraser {
         Ok(Some(File { id, run, epoch: key.id, range, bytes, closed: true, table, ..file.clone() }))
     }
 
-    async fn remove(&self, files: &[File]) -> Result<()> {
+    async fn remove(&self, files: Vec<FileId>) -> Result<()> {
         let shelf = self.vault.shelf().clone();
-        let names: Vec<_> = files.iter().map(|file| ObjectName::from_bytes(file.id.bytes())).collect();
-        let removed = tokio::task::spawn_blocking(move || names.into_iter().try_for_each(|name| shelf.remove(name)));
+        let mut names = files.into_iter().map(|id| ObjectName::from_bytes(id.bytes()));
+        let removed = tokio::task::spawn_blocking(move || names.try_for_each(|name| shelf.remove(name)));
         Ok(removed.await.map_err(|error| base::Error::internal("removing footage failed").because(error))??)
     }
 
-    /// Deletes all footage of a camera that is no more, and its keys.
+    /// Deletes all footage of a camera that is no more, and its keys. The bytes, which no key opens any more, go before the
+    /// rows that tell where they are, so that a crash leaves nothing that is not found again.
     pub async fn erase_camera(&self, camera: CameraId) -> Result<()> {
         self.vault.destroy_source(camera.bytes(), Reason::Removed).await?;
-        loop {
-            let files = self.index.oldest(camera, base::Time::MAX, 256).await?;
-            if files.is_empty() {
-                break;
-            }
-            self.index.forget(&files).await?;
-            self.remove(&files).await?;
-        }
+        self.remove(self.index.ids(camera).await?).await?;
         self.index.forget_camera(camera).await
     }
 }

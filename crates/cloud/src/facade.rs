@@ -21,7 +21,7 @@ use base::{Error, Range, Result, Secret, Shutdown, Time, World};
 use camera::Allow;
 use db::Db;
 use devices::{
-    Camera, CameraId, Devices, Mode,
+    Camera, CameraId, Devices, Instructions, Mode,
     grant::{Action, ViewTicket},
 };
 use std::{
@@ -65,9 +65,10 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Cloud(Arc<Inner>);
 
-struct Inner {
-    parts: Parts,
-    index: Index,
+/// What a cloud is made of.
+pub(crate) struct Inner {
+    pub(crate) parts: Parts,
+    pub(crate) index: Index,
     recorder: Arc<Recorder>,
     playback: Playback,
     stills: Stills,
@@ -229,7 +230,8 @@ impl Cloud {
         let inner = &self.0;
         let cameras = inner.parts.devices.all().await?;
         let mut wanted = Vec::new();
-        for camera in cameras.iter().filter(|camera| policy::enforce!(C1_2_8) && camera.mode == Mode::Continuous) {
+        let open = cameras.iter().filter(|camera| !camera.closed);
+        for camera in open.filter(|camera| policy::enforce!(C1_2_8) && camera.mode == Mode::Continuous) {
             for stream in camera.streams() {
                 wanted.push(self.wanted(camera, *stream).await?);
             }
@@ -240,19 +242,29 @@ impl Cloud {
 
     /// Erases what belongs to cameras that are no longer among those that there are. [`Self::reconcile`] does it; a command
     /// that removed a camera while no server runs calls it.
-    pub async fn erase_removed(&self, cameras: &[Camera]) -> Result<()> {
+    pub async fn erase_removed(&self, cameras: &[Instructions]) -> Result<()> {
         let inner = &self.0;
         let present: HashSet<CameraId> = cameras.iter().map(|camera| camera.id).collect();
         for camera in inner.index.cameras().await? {
             if !present.contains(&camera) {
-                inner.eraser.erase_camera(camera).await?;
-                inner.stills.forget(camera);
+                self.erase_camera(camera).await?;
             }
         }
         Ok(())
     }
 
-    async fn wanted(&self, camera: &Camera, stream: Stream) -> Result<Wanted> {
+    /// Erases what was recorded of a camera.
+    pub(crate) async fn erase_camera(&self, camera: CameraId) -> Result<()> {
+        self.0.eraser.erase_camera(camera).await?;
+        self.0.stills.forget(camera);
+        Ok(())
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    async fn wanted(&self, camera: &Instructions, stream: Stream) -> Result<Wanted> {
         let settings = self.0.parts.devices.target(camera.id, stream).await?;
         let fingerprint = fingerprint(&settings);
         Ok(Wanted {
@@ -420,7 +432,10 @@ impl Cloud {
         caller.require(Scope::CamerasWrite)?;
         caller.require_resident()?;
         let camera = self.0.parts.devices.camera(caller, camera).await?;
-        let deleted = self.0.eraser.delete_range(camera.id, camera.household.bytes(), range).await?;
+        let deleted = match policy::enforce!(C3_16) {
+            true => self.0.eraser.delete_range(camera.id, camera.household.bytes(), range).await?,
+            false => 0,
+        };
         self.0.stills.forget(camera.id);
         Ok(deleted)
     }

@@ -260,6 +260,12 @@ impl Index {
         Ok(files)
     }
 
+    /// The files of a camera, closed or not.
+    pub async fn ids(&self, camera: CameraId) -> Result<Vec<FileId>> {
+        let rows = self.all("SELECT id FROM recording_files WHERE camera = $1", [camera.uuid().into()]).await?;
+        rows.iter().map(|row| Ok(row.try_get::<Uuid>("", "id").map_err(db::error)?.into())).collect()
+    }
+
     /// The oldest closed files of all cameras, at most `limit`.
     pub async fn oldest_of_all(&self, limit: u64) -> Result<Vec<File>> {
         let sql = format!("SELECT {FILE_COLUMNS} FROM recording_files WHERE closed = $1 ORDER BY start LIMIT $2");

@@ -10,6 +10,7 @@ mod erase;
 mod facade;
 pub mod gap;
 pub mod health;
+mod holder;
 pub mod index;
 pub mod live;
 mod opus;

@@ -9,7 +9,7 @@ use crate::{
     recorder::Recorder,
 };
 use base::{Result, Shutdown, Time, World};
-use devices::{Camera, CameraId, Devices};
+use devices::{CameraId, Devices};
 use std::{
     collections::{HashMap, HashSet},
     sync::{
@@ -86,7 +86,7 @@ impl Retention {
     pub async fn forget_surplus(&self) -> Result<()> {
         let totals = self.index.totals().await?;
         let limits: HashMap<CameraId, u64> =
-            self.devices.all().await?.iter().map(|camera: &Camera| (camera.id, camera.max_bytes)).collect();
+            self.devices.all().await?.iter().map(|camera| (camera.id, camera.max_bytes)).collect();
         for (camera, _, bytes) in &totals {
             match limits.get(camera) {
                 Some(&limit) if limit > 0 && *bytes > limit => self.shrink(*camera, bytes - limit).await?,

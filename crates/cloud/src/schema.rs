@@ -124,7 +124,7 @@ const INDEXES: [(&str, &str, &[&str]); 7] = [
     ("stream_params_by_stream", "stream_params", &["camera", "stream"]),
 ];
 
-mod files {
+pub(crate) mod files {
     policy::personal! {
         table recording_files {
             id: not_personal("opaque id of an object on the shelf"),
@@ -152,13 +152,14 @@ mod files {
             closed: not_personal("whether the recorder is done with the file"),
             fragments: {
                 category: RecordingTimes, subject: HouseholdMember, purposes: [Record: Contract], source: Camera,
-                retention: CameraPlan, protection: Clear, export: Include, erase: Delete, clauses: [C1_2_8, C9_1_3],
+                retention: CameraPlan, protection: Clear, export: Omit("packed; start and end of the file say the same"),
+                erase: Delete, clauses: [C1_2_8, C9_1_3],
             },
         }
     }
 }
 
-mod runs {
+pub(crate) mod runs {
     policy::personal! {
         table runs {
             id: not_personal("opaque id"),
@@ -180,7 +181,7 @@ mod runs {
     }
 }
 
-mod gaps {
+pub(crate) mod gaps {
     policy::personal! {
         table gaps {
             id: not_personal("opaque id"),
@@ -201,7 +202,7 @@ mod gaps {
     }
 }
 
-mod params {
+pub(crate) mod params {
     policy::personal! {
         table stream_params {
             id: not_personal("opaque id"),
@@ -209,13 +210,14 @@ mod params {
             stream: not_personal("main or sub"),
             body: {
                 category: Telemetry, subject: AccountHolder, purposes: [Record: Contract], source: Camera,
-                retention: Camera, protection: Clear, export: Include, erase: Delete, clauses: [C9_1_3],
+                retention: Camera, protection: Clear, export: Omit("the footage holds the same"), erase: Delete,
+                clauses: [C9_1_3],
             },
         }
     }
 }
 
-mod usage {
+pub(crate) mod usage {
     policy::personal! {
         table usage_samples {
             camera: not_personal("opaque id"),

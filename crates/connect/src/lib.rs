@@ -7,6 +7,7 @@
 mod address;
 mod choice;
 mod dkim;
+mod holder;
 mod inbox;
 mod letter;
 mod notice;

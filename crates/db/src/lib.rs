@@ -4,6 +4,7 @@
 //! its migrations and its queries.
 
 mod column;
+pub mod holding;
 pub mod jobs;
 mod migrate;
 mod open;

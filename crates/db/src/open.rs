@@ -33,7 +33,7 @@ pub struct Db {
 enum Care {
     /// A power cut may lose the last transactions (never consistency): what they tell of can be found again.
     Normal,
-    /// Each commit is durable, and what is deleted is overwritten: it holds keys.
+    /// Each commit is durable: it holds keys.
     Keys,
 }
 
@@ -43,8 +43,7 @@ impl Db {
         Self::open_with(url, Care::Normal).await
     }
 
-    /// Opens a database that holds keys: every commit is durable before it returns, and deleted rows are overwritten
-    /// with zeros ([`Db::scrub`] does the rest).
+    /// Opens a database that holds keys: every commit is durable before it returns.
     pub async fn open_keystore(url: &str) -> Result<Self> {
         Self::open_with(url, Care::Keys).await
     }
@@ -134,7 +133,7 @@ impl Db {
     }
 
     /// Makes what was deleted unreadable in the files: on SQLite the write-ahead log is emptied (the pages themselves
-    /// are overwritten at once, see [`Db::open_keystore`]). On PostgreSQL old row versions go with a vacuum.
+    /// are overwritten at once). On PostgreSQL old row versions go with a vacuum.
     /// Unavailable if readers kept the log in use all the while; then it is worth another try.
     pub async fn scrub(&self) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
@@ -157,16 +156,17 @@ impl Db {
 
 /// Only what a new connection can set while another writes: `auto_vacuum` would wait for the write lock.
 fn tuned(options: SqliteConnectOptions, care: Care) -> SqliteConnectOptions {
-    let (synchronous, secure_delete) = match care {
-        Care::Normal => (SqliteSynchronous::Normal, "OFF"),
-        Care::Keys => (SqliteSynchronous::Full, "ON"),
+    let synchronous = match care {
+        Care::Normal => SqliteSynchronous::Normal,
+        Care::Keys => SqliteSynchronous::Full,
     };
     sqlx::ConnectOptions::disable_statement_logging(options)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
-        .pragma("secure_delete", secure_delete)
+        // What is deleted is overwritten: an erased person is in no page that is free.
+        .pragma("secure_delete", "ON")
         .pragma("temp_store", "MEMORY")
         .pragma("cache_size", "-16384")
 }

@@ -32,6 +32,8 @@ pub struct Model {
     pub position: i32,
     pub created: i64,
     pub changed: i64,
+    /// While its owner's account is closing a camera neither records nor shows anything.
+    pub closed: bool,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -97,6 +99,7 @@ policy::personal! {
         },
         created: not_personal("when the camera was added"),
         changed: not_personal("when a setting last changed"),
+        closed: not_personal("whether the owner's account is closing"),
     }
 }
 
@@ -425,6 +428,38 @@ fn host_only(url: &Pii<String>) -> Pii<String> {
     Pii::new(format!("rtsp://{}", address::host(url.open())))
 }
 
+/// What is to be done with what a camera sees. It holds nothing personal, so it is there also when a household's key is gone.
+#[derive(Clone, Debug)]
+pub struct Instructions {
+    pub id: CameraId,
+    pub household: HouseholdId,
+    pub mode: Mode,
+    pub retention_days: u32,
+    pub max_bytes: u64,
+    /// The owner's account is closing: nothing is recorded, whatever the mode.
+    pub closed: bool,
+    has_sub: bool,
+}
+
+impl Instructions {
+    fn new(row: &Model) -> Result<Self> {
+        Ok(Self {
+            id: row.id.into(),
+            household: row.household.into(),
+            mode: stored(&row.mode)?,
+            retention_days: row.retention_days.max(1) as u32,
+            max_bytes: row.max_bytes.max(0) as u64,
+            closed: row.closed,
+            has_sub: row.sub_url.is_some(),
+        })
+    }
+
+    /// The streams that the camera is known to have.
+    pub fn streams(&self) -> &'static [Stream] {
+        if self.has_sub { &[Stream::Main, Stream::Sub] } else { &[Stream::Main] }
+    }
+}
+
 /// What it takes to connect to a stream.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -633,19 +668,11 @@ impl Devices {
         tx.commit().await.map_err(db::error)
     }
 
-    /// Every camera of every household, for the recorders. Never for an answer to somebody.
-    pub async fn all(&self) -> Result<Vec<Camera>> {
+    /// What is to be done with every camera of every household, for the recorders. Never for an answer to somebody.
+    pub async fn all(&self) -> Result<Vec<Instructions>> {
         let order = Entity::find().order_by_asc(Column::Household).order_by_asc(Column::Position);
         let rows = order.order_by_asc(Column::Id).all(self.db.conn()).await.map_err(db::error)?;
-        let mut cameras = Vec::with_capacity(rows.len());
-        for household in rows.chunk_by(|a, b| a.household == b.household) {
-            let Some(first) = household.first() else { continue };
-            let key = self.keys.of(first.household.into()).await?;
-            for row in household {
-                cameras.push(opened(row, &key)?);
-            }
-        }
-        Ok(cameras)
+        rows.iter().map(Instructions::new).collect()
     }
 
     /// What a recorder needs to connect to a stream: a conflict unless the owner chose that the camera records, not

@@ -138,6 +138,8 @@ camera::words! {
         Thumbnail => "thumbnail",
         Snapshot => "snapshot",
         Download => "download",
+        /// Taken along in the copy of one's data.
+        Export => "export",
         /// No picture: a link was made with which somebody can become the owner.
         SetupLink => "setup-link",
     }
@@ -359,6 +361,7 @@ impl Devices {
         caller.require(Scope::MediaRead)?;
         let household = self.household_of(camera).await?;
         policy::enforce!(C9_3_4, household == Some(caller.household()), camera::unknown());
+        policy::enforce!(C3_3, !self.is_closed(camera).await?, camera::unknown());
         self.check_right(caller, camera, action, range).await
     }
 

@@ -10,6 +10,7 @@ mod change;
 pub mod fact;
 pub mod grant;
 mod group;
+mod holder;
 pub mod import;
 mod invitation;
 mod right;
@@ -17,7 +18,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use camera::{Area, Camera, Edit, MOST_DAYS, Mode, Settings, Stream, Target, Transport};
+pub use camera::{Area, Camera, Edit, Instructions, MOST_DAYS, Mode, Settings, Stream, Target, Transport};
 pub use chain::Chain;
 pub use change::Change;
 pub use group::{Group, GroupId};

@@ -109,7 +109,7 @@ impl Right {
         match action {
             Action::Live => Self::Live,
             Action::Snapshot if !past => Self::Live,
-            Action::Download => Self::Export,
+            Action::Download | Action::Export => Self::Export,
             _ => Self::History,
         }
     }

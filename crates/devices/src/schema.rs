@@ -4,7 +4,7 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 /// The migrations of this context.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(First)]
+    vec![Box::new(First), Box::new(crate::holder::Closable)]
 }
 
 struct First;

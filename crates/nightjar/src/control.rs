@@ -4,10 +4,11 @@
 //! reach: one JSON line with the request, one with the answer. Both ways lead to the same [`Request::run`].
 
 use crate::{
+    commands::minor::Step,
     config::{Config, Place},
     run::System,
 };
-use accounts::{Caller, Scope};
+use accounts::{AccountId, Caller, Scope};
 use base::{Error, Kind, Result, Secret, Shutdown};
 use devices::{CameraId, Mode, Settings, Transport, import::BadEntry};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,10 @@ pub enum Request {
         days: Option<u32>,
     },
     SetupUrl,
+    Minor {
+        step: Step,
+        account: String,
+    },
     Check {
         repair: bool,
     },
@@ -103,6 +108,16 @@ impl Request {
                 Ok(json!(made.token.expose()))
             }
             Self::SetupUrl => system.setup_url(&caller).await.map(|url| json!(url.expose())),
+            Self::Minor { step, account } => {
+                let unknown = |_| Error::not_found("no account has this id");
+                let account = account.parse::<AccountId>().map_err(unknown)?;
+                match step {
+                    Step::Report => system.privacy.report_member(&caller, account).await?,
+                    Step::Confirm => system.privacy.decide_report(&caller, account, true).await?,
+                    Step::Dismiss => system.privacy.decide_report(&caller, account, false).await?,
+                }
+                Ok(Value::Null)
+            }
             Self::Check { repair } => system.check(repair).await,
             Self::KeyCopied => system.recovery.note().map(|()| Value::Null),
         }

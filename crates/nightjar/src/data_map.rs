@@ -1,5 +1,5 @@
 //! What the program keeps beside its databases, and what its log and its measurements say. The generator of the data map
-//! reads this file by its path; nothing at run time does.
+//! reads this file by its path too.
 
 policy::personal! {
     FILES: files "data folder" {
@@ -8,6 +8,12 @@ policy::personal! {
             source: Derived, retention: Account, protection: Clear,
             export: Omit("it opens everything; the storage page gives it to the owner"), erase: Delete,
             clauses: [C6_2, C6_3, C9_3_3],
+        },
+        "DIR.erasures": {
+            category: AccountId, subject: AccountHolder, purposes: [Rights: LegalObligation], source: Derived,
+            retention: Account, protection: Clear, export: Omit("opaque ids of who was erased"),
+            erase: Keep("so that a restored backup is erased again; opaque ids that belong to nobody any more"),
+            clauses: [C3_5],
         },
         "setup-url": {
             category: Credential, subject: AccountHolder, purposes: [SignIn: Contract], source: Derived,

@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod control;
+mod data_map;
 mod listen;
 mod log;
 mod reactions;
@@ -39,6 +40,8 @@ enum Command {
     Key(commands::key::Args),
     /// Print a new single-use address for the owner, which also resets the owner's sign-in
     SetupUrl(Place),
+    /// Freeze, erase or release the account of somebody who may be under age
+    Minor(commands::minor::Args),
     /// Compare the index with the recordings, both ways
     Check(commands::check::Args),
     /// The configuration
@@ -83,6 +86,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Token(args) => commands::token::run(args).await,
         Command::Key(args) => commands::key::run(args).await,
         Command::SetupUrl(place) => commands::setup_url::run(&place).await,
+        Command::Minor(args) => commands::minor::run(args).await,
         Command::Check(args) => commands::check::run(args).await,
         Command::Config { command } => commands::config::run(command),
         Command::Doctor(place) => commands::doctor::run(&place).await,

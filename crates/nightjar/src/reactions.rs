@@ -4,21 +4,26 @@
 
 use accounts::{
     AccountId, Accounts, Caller, HouseholdId, NewLink, Step,
-    fact::{self, About, Belonging},
+    fact::{self, About, Accepted, Belonging},
 };
 use base::{Error, Kind, Result};
-use connect::{Connect, Link, Note, Notice};
+use connect::{Connect, Link, Note, Notice, Topic};
 use db::outbox::{Fact, Reactions};
 use devices::{
     Devices,
     fact::{BULK_DOWNLOAD, FIRST_VIEW, Watched},
 };
+use policy::consent::Choice;
+use privacy::{
+    Privacy,
+    fact::{self as rights, Chosen, Informed},
+};
 use serde::Deserialize;
 use std::{future::Future, pin::Pin};
 
 /// All reactions.
-pub fn reactions(accounts: Accounts, devices: Devices, connect: Connect) -> Reactions {
-    let desk = Desk { accounts, devices, connect };
+pub fn reactions(accounts: Accounts, devices: Devices, connect: Connect, privacy: Privacy) -> Reactions {
+    let desk = Desk { accounts, devices, connect, privacy };
     Reactions::new()
         .on(fact::SIGNED_UP, desk.react(Desk::verify_address))
         .on(fact::SIGNED_UP_AGAIN, desk.react(Desk::signed_up_again))
@@ -31,6 +36,12 @@ pub fn reactions(accounts: Accounts, devices: Devices, connect: Connect) -> Reac
         .on(fact::JOINED, desk.react(Desk::joined))
         .on(fact::LEFT, desk.react(Desk::left))
         .on(fact::REOPENED, desk.tell(Notice::Reopened))
+        .on(fact::POLICY_ACCEPTED, desk.react(Desk::accepted))
+        .on(rights::CHOSEN, desk.react(Desk::chosen))
+        .on(rights::CLOSING, desk.react(Desk::closing))
+        .on(rights::HOUSEHOLD_CLOSING, desk.react(Desk::left))
+        .on(rights::EXPORT_READY, desk.tell(Notice::ExportReady))
+        .on(rights::POLICY_CHANGED, desk.react(Desk::policy_changed))
         .on(
             FIRST_VIEW,
             desk.react(|desk, fact| desk.watched(fact, |person, camera| Notice::FirstView { person, camera })),
@@ -47,6 +58,7 @@ struct Desk {
     accounts: Accounts,
     devices: Devices,
     connect: Connect,
+    privacy: Privacy,
 }
 
 /// A sign-in from a browser of a new kind.
@@ -149,6 +161,33 @@ impl Desk {
             self.connect.notify(owner, notice(person.clone(), camera.clone())).await?;
         }
         Ok(())
+    }
+
+    async fn accepted(self, fact: Fact) -> Result<()> {
+        let Accepted { account, version, language } = fact.body()?;
+        self.privacy.note_sign_up(account, version, language.as_str()).await
+    }
+
+    async fn chosen(self, fact: Fact) -> Result<()> {
+        let Chosen { account, choice, given } = fact.body()?;
+        match Choice::parse(&choice) {
+            Some(Choice::ActivityNotices) => self.connect.choose(account, Topic::Views, given).await,
+            Some(Choice::Analytics) | None => Ok(()),
+        }
+    }
+
+    async fn closing(self, fact: Fact) -> Result<()> {
+        let About { account } = fact.body()?;
+        let closing = self.privacy.closing_of(account).await?.ok_or_else(over)?;
+        let undo = Link::new(format!("{}reopen#token={}", self.connect.site(), closing.undo.expose()));
+        self.connect.notify(account, Notice::ClosingBegan { until: closing.until, undo }).await
+    }
+
+    async fn policy_changed(self, fact: Fact) -> Result<()> {
+        let Informed { account, version } = fact.body()?;
+        let effective = self.privacy.book().version(version)?.effective;
+        let url = format!("{}privacy/diff?from={}&to={version}", self.connect.site(), version.saturating_sub(1).max(1));
+        self.connect.notify(account, Notice::PolicyChanged { version: version.to_string(), effective, url }).await
     }
 
     async fn name_of(&self, household: HouseholdId) -> Result<Option<String>> {

@@ -25,14 +25,15 @@ pub fn whereabouts(config: &Config) -> Result<Whereabouts> {
     let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|folder| PathBuf::from(folder).join("root-key"));
     match credential.filter(|path| path.is_file()) {
         Some(path) => Ok(Whereabouts { path, credential: true }),
-        None => Ok(Whereabouts { path: beside(config.data()?), credential: false }),
+        None => Ok(Whereabouts { path: beside(config.data()?, "root-key"), credential: false }),
     }
 }
 
-/// `DIR.root-key` beside `DIR`.
-fn beside(data: &Path) -> PathBuf {
+/// `DIR.name` beside `DIR`.
+pub fn beside(data: &Path, name: &str) -> PathBuf {
     let mut path = data.components().as_path().as_os_str().to_owned();
-    path.push(".root-key");
+    path.push(".");
+    path.push(name);
     path.into()
 }
 
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_place_beside_a_folder_ignores_a_trailing_slash() {
-        assert_eq!(beside(Path::new("/var/lib/nightjar/")), Path::new("/var/lib/nightjar.root-key"));
-        assert_eq!(beside(Path::new("data")), Path::new("data.root-key"));
+        assert_eq!(beside(Path::new("/var/lib/nightjar/"), "root-key"), Path::new("/var/lib/nightjar.root-key"));
+        assert_eq!(beside(Path::new("data"), "root-key"), Path::new("data.root-key"));
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::{
     config::{Config, Database, Server, Tls},
-    control, listen,
+    control, data_map, listen,
     reactions::reactions,
-    root_key::{Recovery, whereabouts, write_private},
+    root_key::{Recovery, beside, whereabouts, write_private},
     tls,
 };
 use accounts::{Accounts, Caller, ColumnKeys, HouseholdId};
@@ -14,6 +14,7 @@ use connect::{Connect, Post};
 use db::{Db, outbox::Outbox};
 use devices::Devices;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use privacy::Privacy;
 use rustix::{
     fs::FlockOperation,
     io::Errno,
@@ -44,6 +45,7 @@ pub struct System {
     pub devices: Devices,
     pub cloud: Cloud,
     pub connect: Connect,
+    pub privacy: Privacy,
     pub recovery: Recovery,
     /// Has begun where nothing records: a command opened the data.
     pub recording: Shutdown,
@@ -104,13 +106,38 @@ impl System {
         let mut listen = config.server.listen;
         own_ports.iter().for_each(|port| listen.set_port(*port));
         let to_people = connect::Config { post, site: url(&config.server, listen) };
-        let connect = Connect::new(main.clone(), world.clone(), keys, accounts.clone(), to_people);
+        let connect = Connect::new(main.clone(), world.clone(), keys.clone(), accounts.clone(), to_people);
         let household = accounts.ensure_household().await?;
-        let parts = cloud::Parts { db: main.clone(), vault, devices: devices.clone(), world: world.clone() };
+        let parts =
+            cloud::Parts { db: main.clone(), vault: vault.clone(), devices: devices.clone(), world: world.clone() };
         let allow = Arc::new(camera::Allow::new(config.cameras.allow.clone(), own_ports.to_vec()));
         let cloud =
             Cloud::start(parts, cloud::Config { allow, io_threads: 0, disk_max_bytes: max_bytes }, recording.clone());
         let cloud = cloud.await?;
+        let privacy = Privacy::new(privacy::Parts {
+            db: main.clone(),
+            world: world.clone(),
+            keys,
+            accounts: accounts.clone(),
+            // In the order in which a person is erased: the keys first, the accounts last.
+            holders: vec![
+                Arc::new(vault),
+                Arc::new(cloud.clone()),
+                Arc::new(connect.clone()),
+                Arc::new(devices.clone()),
+                Arc::new(accounts.clone()),
+            ],
+            map: whole_map(),
+            record: beside(&data, "erasures"),
+            exports: data.join("exports"),
+            operator: privacy::Operator {
+                name: config.operator.name.clone(),
+                contact: config.operator.contact.clone(),
+            },
+        })?;
+        // Before anybody can look: what was erased stays erased, also when an old backup was restored.
+        privacy.replay().await?;
+        privacy.publish().await?;
         let (databases, address) = ([main, keystore], OnceLock::new());
         Ok(Self {
             config,
@@ -120,6 +147,7 @@ impl System {
             devices,
             cloud,
             connect,
+            privacy,
             recovery,
             recording,
             databases,
@@ -186,10 +214,32 @@ fn main_url(config: &Config, data: &Path) -> String {
 
 /// The migrations of all contexts; [`Db::migrate`] puts them in the order of time.
 fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
-    [accounts::migrations(), db::migrations(), devices::migrations(), cloud::migrations(), connect::migrations()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all = [
+        accounts::migrations(),
+        db::migrations(),
+        devices::migrations(),
+        cloud::migrations(),
+        connect::migrations(),
+        privacy::migrations(),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// The data map of the whole program.
+fn whole_map() -> Vec<policy::Table> {
+    [
+        db::DATA_MAP,
+        db::QUEUES,
+        vault::DATA_MAP,
+        accounts::DATA_MAP,
+        devices::DATA_MAP,
+        cloud::DATA_MAP,
+        connect::DATA_MAP,
+        privacy::DATA_MAP,
+        api::DATA_MAP,
+        data_map::DATA_MAP,
+    ]
+    .concat()
 }
 
 fn column_keys(vault: &Vault) -> ColumnKeys {
@@ -253,6 +303,9 @@ impl Bound {
         let system = Arc::new(system);
 
         let chores = tokio::spawn(chores(system.clone(), shutdown.child()));
+        let (rights, ending) = (system.privacy.clone(), shutdown.child());
+        let erasures =
+            tokio::spawn(async move { tokio::join!(rights.run_erasures(ending.clone()), rights.run_exports(ending)) });
         control::serve(system.clone(), shutdown.child()).await?;
         let router = api::router(Arc::new(app(&system, mode, measurements).await?))?;
         let serving = shutdown.child();
@@ -271,6 +324,7 @@ impl Bound {
         let served = server.await.map_err(|error| Error::internal("the listener broke").because(error))?;
         system.cloud.stop().await;
         let _ = chores.await;
+        let _ = erasures.await;
         if let Some(system) = Arc::into_inner(system) {
             system.close().await;
         }
@@ -302,6 +356,7 @@ async fn app(system: &Arc<System>, mode: Mode, measurements: PrometheusHandle) -
         devices: system.devices.clone(),
         cloud: system.cloud.clone(),
         connect: system.connect.clone(),
+        privacy: system.privacy.clone(),
         defaults: api::Defaults {
             retention_days: system.config.cameras.retention_days,
             max_bytes: system.config.cameras.max_bytes,
@@ -350,7 +405,8 @@ fn measure(cloud: &Cloud) {
 async fn chores(system: Arc<System>, shutdown: Shutdown) {
     let (logs, stop) = (system.devices.clone(), shutdown.clone());
     let logs = tokio::spawn(async move { logs.keep_logs(stop).await });
-    let reactions = reactions(system.accounts.clone(), system.devices.clone(), system.connect.clone());
+    let reactions =
+        reactions(system.accounts.clone(), system.devices.clone(), system.connect.clone(), system.privacy.clone());
     let (outbox, stop) = (system.outbox(), shutdown.clone());
     let outbox = tokio::spawn(async move { outbox.run(reactions, stop).await });
     let (mails, stop) = (system.connect.clone(), shutdown.clone());

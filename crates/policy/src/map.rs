@@ -48,7 +48,7 @@ pub enum Label {
 #[derive(Clone, Copy, Debug)]
 pub struct Personal {
     pub category: Category,
-    pub subject: Subject,
+    pub subject: SubjectKind,
     pub purposes: &'static [(Purpose, LawfulBasis)],
     pub source: Source,
     pub retention: Retention,
@@ -59,7 +59,7 @@ pub struct Personal {
     pub clauses: &'static [Clause],
 }
 
-/// Declares an enum of the policy's words, each with the text that is shown to people.
+/// Declares an enum of the policy's words, each with the text by which references and files name it.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident => $text:literal),* $(,)? }) => {
         $(#[$meta])*
@@ -69,6 +69,9 @@ macro_rules! words {
         }
 
         impl $name {
+            /// Each of them, in the order of the declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
             /// The words for people.
             pub const fn text(self) -> &'static str {
                 match self {
@@ -78,6 +81,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(crate) use words;
 
 words! {
     /// The kind of data; the text is its Fideslang key, extended where Fideslang has none.
@@ -104,12 +109,14 @@ words! {
         HomeAudio => "user.content.home_audio",
         RecordingTimes => "user.content.home_video.times",
         Key => "system.key",
+        Choice => "user.consent",
+        Copy => "user.content.copy",
     }
 }
 
 words! {
     /// Whom the data is about.
-    Subject {
+    SubjectKind {
         AccountHolder => "account holder",
         HouseholdMember => "member of the household",
         Viewer => "person who watches",
@@ -131,6 +138,7 @@ words! {
         ViewLog => "telling you who watched what",
         Notify => "telling you what concerns your account",
         Security => "protecting the service and the people on it",
+        Rights => "keeping to your choices and proving it",
     }
 }
 
@@ -344,7 +352,7 @@ macro_rules! __label {
     }) => {
         $crate::Label::Personal($crate::Personal {
             category: $crate::Category::$category,
-            subject: $crate::Subject::$subject,
+            subject: $crate::SubjectKind::$subject,
             purposes: &[$(($crate::Purpose::$purpose, $crate::LawfulBasis::$basis)),+],
             source: $crate::__source!($($source)?),
             retention: { #[allow(unused_imports)] use $crate::Retention::*; $retention },

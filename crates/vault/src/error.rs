@@ -23,6 +23,9 @@ pub enum Error {
     /// The epoch key was destroyed, or never was in this keystore.
     #[error("the key of this footage is gone")]
     MissingKey,
+    /// The owner was erased and gets no keys any more.
+    #[error("whoever this belonged to was erased")]
+    ErasedOwner,
     /// The fragment's header names another owner, source or stream than its key belongs to.
     #[error("the fragment does not belong to its key")]
     ForeignKey,
@@ -88,6 +91,7 @@ impl From<Error> for base::Error {
     fn from(error: Error) -> Self {
         let kind = match &error {
             Error::MissingKey | Error::NoSuchObject => base::Kind::NoFootage,
+            Error::ErasedOwner => base::Kind::NotFound,
             Error::OutOfRange => base::Kind::Invalid,
             Error::TooLarge => base::Kind::TooLarge,
             Error::Exists => base::Kind::Conflict,

@@ -117,6 +117,11 @@ impl Keystore {
         rows::epochs(&self.db, source).await
     }
 
+    /// The ids of the keys of an owner and of its sources.
+    pub async fn keys_of(&self, owner: Owner) -> Result<Vec<[u8; 16]>, Error> {
+        rows::keys_of(&self.db, owner).await
+    }
+
     /// The keys that were destroyed since `since`, the oldest first.
     pub async fn destroyed(&self, since: Time) -> Result<Vec<KeyDestroyed>, Error> {
         rows::destroyed(&self.db, since).await
@@ -128,7 +133,11 @@ impl Keystore {
         let tx = self.begin().await?;
         let now = self.world.clock.now();
         let (gone, renewed) = tx.delete(doomed).await?;
+        if let (Doomed::Owner(owner), Reason::Erased) = (doomed, reason) {
+            tx.fence(*owner, now - RECORDS_KEPT).await?;
+        }
         if gone.is_empty() {
+            tx.commit().await?;
             return Ok(Vec::new());
         }
         // Not renewing would leave copies of the destroyed rows open to whoever has the keys above them.

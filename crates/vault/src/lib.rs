@@ -5,6 +5,7 @@
 
 mod error;
 pub mod format;
+mod holder;
 mod keystore;
 pub mod root_key;
 pub mod shelf;

@@ -127,7 +127,13 @@ impl Vault {
         self.destroy(Doomed::Source(source), reason).await
     }
 
-    /// Destroys the key of an owner, its column key and all keys of its sources.
+    /// The ids of the keys of an owner and of its sources.
+    pub async fn keys_of(&self, owner: Owner) -> Result<Vec<[u8; 16]>, Error> {
+        self.0.keys.keys_of(owner).await
+    }
+
+    /// Destroys the key of an owner, its column key and all keys of its sources. For [`Reason::Erased`] the owner gets no
+    /// keys any more: [`Error::ErasedOwner`].
     pub async fn destroy_owner(&self, owner: Owner, reason: Reason) -> Result<Vec<KeyDestroyed>, Error> {
         self.destroy(Doomed::Owner(owner), reason).await
     }

@@ -37,6 +37,31 @@ const EXPECTED: &[(&str, [u16; 12])] = &[
     ("GET /readyz", [200; 12]),
     ("GET /metrics", [401, 403, 200, 403, 403, 403, 403, 403, 403, 200, 403, 403]),
     ("GET /api/openapi.json", [401, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
+    ("GET /privacy", [200; 12]),
+    ("GET /privacy.json", [200; 12]),
+    ("GET /privacy/versions", [200; 12]),
+    ("GET /privacy/versions/{number}", [200; 12]),
+    ("GET /privacy/diff", [200; 12]),
+    ("GET /.well-known/gpc.json", [200; 12]),
+    ("GET /.well-known/dnt/", [200; 12]),
+    // One's rights belong to a person: a token of the household has none. A token for undoing is wrong here.
+    ("GET /api/v1/privacy", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/privacy/acceptance", [401, 204, 204, 204, 204, 204, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/privacy/consents", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("PUT /api/v1/privacy/consents", [401, 204, 204, 204, 204, 204, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/privacy/consents/{id}/receipt", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/privacy/objections", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/privacy/export", [401, 202, 202, 202, 202, 202, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/privacy/export", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("DELETE /api/v1/privacy/export/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/privacy/export/{id}/download", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
+    // The owner of a household of several must say what becomes of it. Every other closing is undone at once.
+    ("POST /api/v1/privacy/close", [401, 200, 409, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/privacy/report-minor", [401, 403, 202, 403, 403, 403, 403, 403, 403, 403, 202, 404]),
+    ("PUT /api/v1/privacy/report-minor/{account}", [401, 403, 404, 403, 403, 403, 403, 403, 403, 403, 404, 404]),
+    ("POST /api/v1/privacy/undo", [404; 12]),
+    ("POST /api/v1/privacy/erase", [404; 12]),
+    ("GET /api/v1/privacy/certificate", [404; 12]),
     // Asked with a wrong token and a wrong password: nobody gets in, and nobody learns more.
     ("POST /api/v1/setup/link", [404; 12]),
     ("POST /api/v1/setup", [404; 12]),
@@ -182,7 +207,7 @@ impl Scene {
     /// A fresh thing of the household for an operation that may use it up, else the one with footage.
     async fn id(&self, operation: &str) -> String {
         let (house, caller) = (&self.served.house, self.served.house.caller());
-        if operation.contains("/accounts/") {
+        if operation.contains("/accounts/") || operation.contains("{account}") {
             return self.invited().await.to_string();
         }
         if operation.contains("/groups/") {
@@ -232,12 +257,22 @@ impl Scene {
                 format!("?start={}&end={}", start - Duration::from_secs(61), start - Duration::from_secs(60))
             }
             "init.mp4" | "segment.m4s" | "thumbnail.jpg" | "snapshot.jpg" => format!("?at={start}"),
+            "diff" => "?from=1&to=1".into(),
+            "certificate" => "?token=wrong".into(),
             _ => String::new(),
         }
     }
 
-    fn body(&self, operation: &str) -> Option<Value> {
+    async fn body(&self, operation: &str) -> Option<Value> {
         Some(match operation {
+            "POST /api/v1/privacy/acceptance" => json!({ "version": 1, "language": "en" }),
+            "PUT /api/v1/privacy/consents" => json!({ "purpose": "activity-notices", "given": true, "language": "en" }),
+            "POST /api/v1/privacy/objections" => json!({ "purpose": "view-log", "objected": true, "language": "de" }),
+            "POST /api/v1/privacy/export" => json!({ "footage": false }),
+            "POST /api/v1/privacy/close" => json!({}),
+            "POST /api/v1/privacy/report-minor" => json!({ "account": self.invited().await.uuid() }),
+            "PUT /api/v1/privacy/report-minor/{account}" => json!({ "minor": false }),
+            "POST /api/v1/privacy/undo" | "POST /api/v1/privacy/erase" => json!({ "token": "wrong" }),
             "POST /api/v1/setup/link" => json!({ "token": "wrong" }),
             "POST /api/v1/setup" => json!({ "token": "wrong", "login": "Eve", "password": "correct horse battery" }),
             "POST /api/v1/session" => json!({ "login": self.name(), "password": "correct horse battery" }),
@@ -245,7 +280,7 @@ impl Scene {
             "POST /api/v1/session/confirm" => json!({ "password": "wrong" }),
             "PATCH /api/v1/sessions/{id}" => json!({ "name": "Kitchen" }),
             "POST /api/v1/sign-up" => json!({
-                "login": self.name(), "password": "correct horse battery", "language": "en", "adult": true,
+                "login": self.name(), "password": "correct horse battery", "language": "en", "adult": true, "policy": 1,
             }),
             "POST /api/v1/sign-up/forgotten" => json!({ "login": self.name() }),
             "POST /api/v1/sign-up/verify"
@@ -279,10 +314,16 @@ impl Scene {
 
     async fn ask(&self, operation: &str, column: &str) -> u16 {
         let (method, path) = operation.split_once(' ').expect("a method and a path");
-        let id = if path.contains("{id}") { self.id(operation).await } else { String::new() };
-        let path = path.replace("{id}", &id) + &self.query(operation);
+        let named = path.contains("{id}") || path.contains("{account}");
+        let id = if named { self.id(operation).await } else { String::new() };
+        let path =
+            path.replace("{id}", &id).replace("{account}", &id).replace("{number}", "1") + &self.query(operation);
         let method: Method = method.parse().expect("a method");
-        let answer = self.served.ask(method, &path, &self.caller(column).await, self.body(operation)).await;
+        let answer = self.served.ask(method, &path, &self.caller(column).await, self.body(operation).await).await;
+        if operation.ends_with("/privacy/close") && answer.status == 200 {
+            let undo = answer.json()["undo"].as_str().expect("a token").to_owned();
+            self.served.house.privacy.undo(&base::Secret::new(undo)).await.expect("it is undone");
+        }
         answer.status.as_u16()
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_range_is_gone_and_what_is_around_it_still_plays() {
+    policy::prove!(C3_16);
     let simulator = house::scenes(1).await;
     let house = House::in_memory().await;
     let camera = house.add("Porch", &simulator.urls()[0], false).await;

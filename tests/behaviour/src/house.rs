@@ -10,6 +10,7 @@ use devices::{
     CameraId, Devices, Mode, Settings,
     grant::{Action, ViewTicket},
 };
+use privacy::Privacy;
 use simulator::{Daylight, Picture, Simulator};
 use std::{
     net::SocketAddr,
@@ -27,8 +28,21 @@ pub fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
     all.extend(devices::migrations());
     all.extend(cloud::migrations());
     all.extend(connect::migrations());
+    all.extend(privacy::migrations());
     all.sort_by(|a, b| a.name().cmp(b.name()));
     all
+}
+
+/// The data map of all that the product stores in its main database and its keystore.
+pub fn map() -> Vec<policy::Table> {
+    let contexts = [vault::DATA_MAP, accounts::DATA_MAP, devices::DATA_MAP, cloud::DATA_MAP, privacy::DATA_MAP];
+    [db::DATA_MAP, db::QUEUES, connect::DATA_MAP]
+        .into_iter()
+        .chain(contexts)
+        .chain([api::DATA_MAP])
+        .flatten()
+        .copied()
+        .collect()
 }
 
 /// A running household.
@@ -37,6 +51,7 @@ pub struct House {
     pub devices: Devices,
     pub cloud: Cloud,
     pub connect: Connect,
+    pub privacy: Privacy,
     pub vault: Vault,
     pub db: Db,
     pub keystore: Db,
@@ -108,18 +123,37 @@ impl House {
         let accounts = Accounts::new(db.clone(), world.clone(), keys.clone());
         let household = accounts.ensure_household().await.expect("a household");
         let devices = Devices::new(db.clone(), world.clone(), keys.clone(), accounts.clone());
-        let connect = Connect::new(db.clone(), world.clone(), keys, accounts.clone(), to_people);
+        let connect = Connect::new(db.clone(), world.clone(), keys.clone(), accounts.clone(), to_people);
         let shutdown = Shutdown::new();
         let mut nets = Allow::default_nets();
         nets.push("127.0.0.0/8".parse().expect("a network"));
         let config = Config { allow: Arc::new(Allow::new(nets, vec![])), io_threads: 1, disk_max_bytes: 0 };
         let parts = Parts { db: db.clone(), vault: vault.clone(), devices: devices.clone(), world: world.clone() };
         let cloud = Cloud::start(parts, config, shutdown.clone()).await.expect("recording starts");
+        let privacy = Privacy::new(privacy::Parts {
+            db: db.clone(),
+            world: world.clone(),
+            keys,
+            accounts: accounts.clone(),
+            holders: vec![
+                Arc::new(vault.clone()),
+                Arc::new(cloud.clone()),
+                Arc::new(connect.clone()),
+                Arc::new(devices.clone()),
+                Arc::new(accounts.clone()),
+            ],
+            map: map(),
+            record: folder.path().join("data.erasures"),
+            exports: folder.path().join("exports"),
+            operator: privacy::Operator { name: "The Test & Sons".into(), contact: "privacy@example.org".into() },
+        })
+        .expect("the policy is in order");
         Self {
             accounts,
             devices,
             cloud,
             connect,
+            privacy,
             vault,
             db,
             keystore,

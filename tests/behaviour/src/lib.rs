@@ -7,10 +7,13 @@
 mod access;
 mod codecs;
 mod crashes;
+mod export;
 mod faults;
 mod forgetting;
 mod house;
+mod leaving;
 mod mail;
+mod policy_pages;
 mod recording;
 mod served;
 mod sharing;

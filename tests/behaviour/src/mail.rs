@@ -121,7 +121,12 @@ impl Writing {
     fn start(&mut self) {
         let house = &self.house;
         let outbox = Outbox::new(house.db.clone(), house.world.clone());
-        let reactions = reactions::reactions(house.accounts.clone(), house.devices.clone(), house.connect.clone());
+        let reactions = reactions::reactions(
+            house.accounts.clone(),
+            house.devices.clone(),
+            house.connect.clone(),
+            house.privacy.clone(),
+        );
         let (connect, facts, mails) = (house.connect.clone(), self.shutdown.child(), self.shutdown.child());
         self.parts.push(tokio::spawn(async move { outbox.run(reactions, facts).await }));
         self.parts.push(tokio::spawn(async move { connect.run(mails).await }));
@@ -152,6 +157,7 @@ async fn sign_up(house: &House, login: &str, by_mail: bool) -> SignedUp {
         phone: None,
         language: accounts::Language::De,
         adult: true,
+        policy: 1,
     };
     let here = "127.0.0.1".parse().expect("an address");
     house.accounts.sign_up(new, by_mail, !by_mail, here, Label::browser("")).await.expect("an account")
@@ -318,7 +324,12 @@ fn kinds_in_the_sources() -> BTreeSet<String> {
 #[tokio::test]
 async fn every_kind_of_fact_has_a_reaction_and_every_reaction_its_fact() {
     let house = House::writing(Post::None).await;
-    let reactions = reactions::reactions(house.accounts.clone(), house.devices.clone(), house.connect.clone());
+    let reactions = reactions::reactions(
+        house.accounts.clone(),
+        house.devices.clone(),
+        house.connect.clone(),
+        house.privacy.clone(),
+    );
     let reacted: BTreeSet<_> = reactions.kinds().map(str::to_owned).collect();
     assert_eq!(reacted, kinds_in_the_sources());
     assert!(fact::KINDS.iter().all(|kind| reacted.contains(*kind)));

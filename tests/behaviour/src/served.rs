@@ -61,6 +61,7 @@ impl Served {
             devices: house.devices.clone(),
             cloud: house.cloud.clone(),
             connect: house.connect.clone(),
+            privacy: house.privacy.clone(),
             defaults: Defaults { retention_days: 7, max_bytes: 0 },
             sign_up: accounts::SignUp::Invitation,
             can_mail: house.connect.can_mail(),

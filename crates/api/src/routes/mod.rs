@@ -8,6 +8,7 @@ mod health;
 mod inbox;
 mod live;
 mod playback;
+pub mod privacy;
 mod profile;
 mod program;
 mod session;
@@ -79,6 +80,29 @@ pub fn handlers() -> Vec<Handler> {
         program::readyz,
         program::metrics,
         program::openapi,
+        privacy::policy::show,
+        privacy::policy::json,
+        privacy::policy::versions,
+        privacy::policy::version,
+        privacy::policy::diff,
+        privacy::policy::gpc,
+        privacy::policy::dnt,
+        privacy::centre::show,
+        privacy::centre::accept,
+        privacy::centre::consents,
+        privacy::centre::choose,
+        privacy::centre::receipt,
+        privacy::centre::object,
+        privacy::leaving::export,
+        privacy::leaving::exports,
+        privacy::leaving::delete_export,
+        privacy::leaving::download,
+        privacy::leaving::close,
+        privacy::leaving::undo,
+        privacy::leaving::erase,
+        privacy::leaving::certificate,
+        privacy::leaving::report,
+        privacy::leaving::decide,
         setup::look,
         setup::redeem,
         session::sign_in,

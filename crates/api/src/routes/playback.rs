@@ -95,7 +95,7 @@ fn no_header(error: http::header::InvalidHeaderValue) -> Error {
 
 /// Which bytes a request asks for.
 #[derive(Debug, PartialEq)]
-enum Asked {
+pub enum Asked {
     Whole,
     Part(Range<u64>),
     Nowhere,
@@ -103,7 +103,7 @@ enum Asked {
 
 /// Reads `Range` (RFC 9110, 14.2): one range of bytes. What is malformed, of another unit or of several ranges is answered
 /// with the whole, as is a range of another version of the file (`If-Range`).
-fn asked(headers: &HeaderMap, tag: &HeaderValue, len: u64) -> Asked {
+pub fn asked(headers: &HeaderMap, tag: &HeaderValue, len: u64) -> Asked {
     if headers.get(header::IF_RANGE).is_some_and(|version| version != tag) {
         return Asked::Whole;
     }

@@ -27,6 +27,8 @@ use utoipa::ToSchema;
 pub struct Terms {
     /// `open`, `invitation` or `closed`.
     sign_up: &'static str,
+    /// The version of the policy that is to be accepted.
+    policy: u32,
     /// Whether this installation sends mail. Without it a user name will do, and links are handed over.
     mail: bool,
 }
@@ -39,7 +41,8 @@ pub async fn terms(State(app): State<Arc<App>>) -> axum::Json<Terms> {
         SignUp::Invitation => "invitation",
         SignUp::Closed => "closed",
     };
-    axum::Json(Terms { sign_up, mail: app.can_mail })
+    let policy = app.privacy.book().current(app.world.clock.now()).number;
+    axum::Json(Terms { sign_up, policy, mail: app.can_mail })
 }
 
 /// A new account.
@@ -56,6 +59,8 @@ pub struct Form {
     language: LanguageCode,
     /// Says to be 18 or older.
     adult: bool,
+    /// The version of the policy that one accepts: a box of its own, never ticked beforehand.
+    policy: Option<u32>,
     /// The token of an invitation.
     invitation: Option<String>,
 }
@@ -74,6 +79,8 @@ pub async fn sign_up(
     Json(body): Json<Form>,
 ) -> Result<Response> {
     let proven = admitted(&app, &body).await?;
+    let policy = accepted(&app, body.policy)?;
+    let language = ::policy::Language::parse(accounts::Language::from(body.language).as_str());
     let new = NewAccount {
         login: body.login,
         password: Secret::new(body.password),
@@ -81,12 +88,25 @@ pub async fn sign_up(
         phone: body.phone,
         language: body.language.into(),
         adult: body.adult,
+        policy,
     };
     let address = connection.peer.ip();
     match app.accounts.sign_up(new, app.can_mail, proven, address, auth::label(&headers)).await? {
-        SignedUp::SignedIn(session) => session::begun(&app, StatusCode::CREATED, &session).await,
+        SignedUp::SignedIn(session) => {
+            app.privacy.accept(&session.caller, policy, language.unwrap_or(::policy::Language::English)).await?;
+            session::begun(&app, StatusCode::CREATED, &session).await
+        }
         SignedUp::LookIntoMail => Ok(StatusCode::ACCEPTED.into_response()),
     }
+}
+
+/// The version of the policy that is accepted: an act of its own, without which there is no account.
+fn accepted(app: &App, version: Option<u32>) -> Result<u32> {
+    let (book, now) = (app.privacy.book(), app.world.clock.now());
+    let version = version.filter(|version| *version >= book.required(now) && book.version(*version).is_ok());
+    let refusal = || Error::out_of_range("read the policy and say that you accept it").field("policy");
+    ::policy::enforce!(C0_5, version.is_some(), refusal().into());
+    Ok(version.unwrap_or(book.current(now).number))
 }
 
 /// An error unless this person may sign up; whether the invitation came to the very address that signs up.

@@ -38,7 +38,7 @@ pub struct View {
     camera: Option<Uuid>,
     /// Null once the camera was removed.
     camera_name: Option<String>,
-    /// `live`, `play`, `download`, `snapshot`, `thumbnail`; `setup-link` for an address that lets the owner in.
+    /// `live`, `play`, `download`, `export`, `snapshot`, `thumbnail`; `setup-link` for an address that lets the owner in.
     action: &'static str,
     /// False: it was refused.
     allowed: bool,

@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod key;
+pub mod minor;
 pub mod serve;
 pub mod setup_url;
 pub mod simulate;

@@ -6,6 +6,7 @@
 mod accounts;
 mod cameras;
 mod mail;
+mod operator;
 mod reference;
 mod server;
 mod storage;
@@ -14,6 +15,7 @@ mod vault;
 pub use accounts::Accounts;
 pub use cameras::Cameras;
 pub use mail::Mail;
+pub use operator::Operator;
 pub use reference::reference;
 pub use server::{Server, Tls};
 pub use storage::{Database, Storage};
@@ -84,6 +86,7 @@ pub struct Config {
     pub cameras: Cameras,
     pub mail: Mail,
     pub accounts: Accounts,
+    pub operator: Operator,
 }
 
 impl Config {

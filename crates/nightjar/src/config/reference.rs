@@ -1,6 +1,6 @@
 //! `docs/reference/configuration.md`, written from the sections themselves.
 
-use super::{Accounts, Cameras, Config, Field, Mail, Server, Storage, Vault};
+use super::{Accounts, Cameras, Config, Field, Mail, Operator, Server, Storage, Vault};
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -18,13 +18,14 @@ what holds, with passwords masked.
 pub fn reference() -> String {
     let mut page = String::from(HEAD);
     let defaults = toml::Table::try_from(Config::default()).expect("the defaults are plain values");
-    let sections: [(&str, &str, &[Field]); 6] = [
+    let sections: [(&str, &str, &[Field]); 7] = [
         ("server", Server::ABOUT, Server::FIELDS),
         ("storage", Storage::ABOUT, Storage::FIELDS),
         ("vault", Vault::ABOUT, Vault::FIELDS),
         ("cameras", Cameras::ABOUT, Cameras::FIELDS),
         ("mail", Mail::ABOUT, Mail::FIELDS),
         ("accounts", Accounts::ABOUT, Accounts::FIELDS),
+        ("operator", Operator::ABOUT, Operator::FIELDS),
     ];
     for (name, about, fields) in sections {
         write!(page, "\n## [{name}]\n\n{}\n", prose(about)).expect("a string takes everything");

@@ -216,6 +216,14 @@ pub async fn epochs(db: &Db, source: Source) -> Result<Vec<Epoch>, Error> {
         .collect()
 }
 
+/// The ids of the keys of an owner and of its sources.
+pub async fn keys_of(db: &Db, owner: Owner) -> Result<Vec<[u8; 16]>, Error> {
+    let sql = "SELECT id FROM owner_keys WHERE owner = ? UNION ALL \
+               SELECT s.id FROM source_keys s JOIN owner_keys o ON o.id = s.owner_key_id WHERE o.owner = ?";
+    let rows = db.conn().query_all_raw(db.statement(sql, [id(owner), id(owner)])).await?;
+    rows.iter().map(|row| get_id(row, 0)).collect()
+}
+
 pub async fn destroyed(db: &Db, since: Time) -> Result<Vec<KeyDestroyed>, Error> {
     let sql = "SELECT kid, scope, reason, destroyed_at FROM destroyed_keys WHERE destroyed_at >= ? \
                ORDER BY destroyed_at, kid";
@@ -307,6 +315,9 @@ impl Tx<'_> {
     }
 
     async fn new_owner(&self, of: Owner, generation: &Generation) -> Result<OwnerKey, Error> {
+        if !self.all("SELECT 1 FROM erased_owners WHERE owner = ?", [id(of)]).await?.is_empty() {
+            return Err(Error::ErasedOwner);
+        }
         let key = OwnerKey {
             id: Id::generate(self.world),
             owner: of,
@@ -469,6 +480,13 @@ impl Tx<'_> {
             self.run(&sql, values).await?;
         }
         Ok(())
+    }
+
+    /// From now on the owner gets no new keys: what is still under way for it can store nothing. Older fences go.
+    pub async fn fence(&self, owner: Owner, forgotten: Time) -> Result<(), Error> {
+        self.run("DELETE FROM erased_owners WHERE erased_at < ?", [forgotten.micros().into()]).await?;
+        let sql = "INSERT INTO erased_owners (owner, erased_at) VALUES (?, ?) ON CONFLICT DO NOTHING";
+        self.run(sql, [id(owner), self.now()]).await
     }
 
     /// Writes down what was destroyed, and forgets the records from before `forgotten`.

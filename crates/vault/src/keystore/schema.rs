@@ -6,7 +6,7 @@ use sea_orm_migration::{
 };
 
 /// The data map of the keystore.
-pub const DATA_MAP: &[policy::Table] = &[GENERATION, OWNER, SOURCE, EPOCH, DESTROYED];
+pub const DATA_MAP: &[policy::Table] = &[GENERATION, OWNER, SOURCE, EPOCH, DESTROYED, ERASED];
 
 policy::personal! {
     GENERATION: table generation_keys {
@@ -77,9 +77,38 @@ policy::personal! {
     }
 }
 
+policy::personal! {
+    ERASED: table erased_owners {
+        owner: {
+            category: AccountId, subject: AccountHolder, purposes: [Rights: LegalObligation], source: Derived,
+            retention: Days(366), protection: Clear, export: Omit("an opaque id"),
+            erase: Keep("so that nothing new is sealed for whoever was erased; an opaque id that belongs to nobody any more"),
+            clauses: [C3_5],
+        },
+        erased_at: not_personal("when the server erased them"),
+    }
+}
+
 /// The migrations of the keystore's own database.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(Keystore)]
+    vec![Box::new(Keystore), Box::new(Fence)]
+}
+
+/// Owners that were erased get no new keys.
+struct Fence;
+
+impl MigrationName for Fence {
+    fn name(&self) -> &str {
+        "m20261124_0002_erased_owners"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Fence {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut table = Table::create().table("erased_owners").to_owned();
+        manager.create_table(table.col(uuid("owner").primary_key()).col(big_integer("erased_at")).to_owned()).await
+    }
 }
 
 struct Keystore;

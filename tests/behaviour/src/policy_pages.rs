@@ -1,0 +1,125 @@
+//! The policy is there for everybody, in each language, without scripts, and says what the program does.
+
+use crate::{
+    house::House,
+    served::{Answer, Credential, Served, request},
+};
+use http::Method;
+
+async fn get(served: &Served, path: &str, headers: &[(&'static str, &str)]) -> Answer {
+    let mut request = request(Method::GET, path, &Credential::Nobody, None);
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    served.send(request).await
+}
+
+fn text(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200);
+    String::from_utf8(answer.body.clone()).unwrap()
+}
+
+#[tokio::test]
+async fn the_policy_is_one_dated_document_and_each_version_stays_readable_as_it_was() {
+    policy::prove!(C0_1);
+    let served = Served::new(House::in_memory().await);
+    let page = text(&get(&served, "/privacy", &[]).await);
+    let listed = get(&served, "/privacy/versions", &[("accept", "application/json")]).await.json();
+    let version = get(&served, "/privacy/versions/1", &[("accept", "application/json")]).await.json();
+    let digest = {
+        let mut hash = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        hash.update(version["text"].as_str().unwrap().as_bytes());
+        hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    assert_eq!(version["sha256"], digest.as_str(), "the text is what its hash says");
+    assert_eq!(listed[0]["sha256"], digest.as_str());
+    assert!(page.contains(&digest) && page.contains("Version 1, in force from 2026-11-24"));
+    assert!(page.contains("The Test &amp; Sons, privacy@example.org"));
+    assert_eq!(get(&served, "/privacy.json", &[]).await.json()["sha256"]["en"], digest.as_str());
+    for unknown in ["/privacy/versions/2", "/privacy/versions/0", "/privacy/versions/..%2f1", "/privacy/versions/-1"] {
+        assert_eq!(get(&served, unknown, &[]).await.status, 404, "{unknown}");
+    }
+    assert_eq!(get(&served, "/privacy/diff?from=1&to=9", &[]).await.status, 404);
+    assert_eq!(get(&served, "/privacy/diff?from=x", &[]).await.status, 400);
+}
+
+#[tokio::test]
+async fn the_page_speaks_the_readers_language_and_names_each_clause_and_each_cookie() {
+    let served = Served::new(House::in_memory().await);
+    let german = text(&get(&served, "/privacy", &[("accept-language", "de-DE,de;q=0.9,en;q=0.5")]).await);
+    assert!(german.contains("<html lang=\"de\">") && german.contains("Die Datenschutzerklärung von Nightjar"));
+    assert_eq!(text(&get(&served, "/privacy?lang=de", &[]).await), german);
+    let english = text(&get(&served, "/privacy?lang=en", &[("accept-language", "de")]).await);
+    assert!(english.contains("<html lang=\"en\">"));
+    for (id, _) in served.house.privacy.book().clauses() {
+        for page in [&german, &english] {
+            assert!(page.contains(&format!("id=\"{id}\" href=\"#{id}\"")), "{id}");
+        }
+    }
+    assert!(english.contains("id=\"C6.2\"") && english.contains("class=\"clause kept\" id=\"C6.2\""));
+    for page in [&german, &english] {
+        assert!(page.contains(api::COOKIE) && page.contains("nightjar.theme"));
+        assert!(
+            !page.contains("<script") && !page.contains("http://") && !page.contains("src="),
+            "it needs nothing else"
+        );
+    }
+}
+
+#[tokio::test]
+async fn nothing_follows_anybody_and_the_browsers_signals_are_answered() {
+    policy::prove!(C10_2);
+    let served = Served::new(House::in_memory().await);
+    let page = get(&served, "/privacy", &[("dnt", "1"), ("sec-gpc", "1")]).await;
+    assert_eq!(page.headers["tk"], "N");
+    assert_eq!(page.headers["referrer-policy"], "no-referrer");
+    assert!(page.headers.get("set-cookie").is_none(), "nobody is marked");
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    assert!(get(&served, "/privacy", &[]).await.headers.get("tk").is_none());
+    let gpc = get(&served, "/.well-known/gpc.json", &[]).await;
+    assert_eq!(
+        (&gpc.json()["gpc"], &gpc.headers["content-type"]),
+        (&true.into(), &"application/json".parse().unwrap())
+    );
+    let since: base::Time = gpc.json()["lastUpdate"].as_str().unwrap().parse().unwrap();
+    assert!(since <= served.house.now());
+    let dnt = get(&served, "/.well-known/dnt/", &[]).await;
+    assert_eq!(
+        (&dnt.json()["tracking"], &dnt.headers["content-type"]),
+        (&"N".into(), &"application/tracking-status+json".parse().unwrap())
+    );
+    let home = get(&served, "/", &[("accept", "text/html")]).await;
+    let policy = home.headers["content-security-policy"].to_str().unwrap();
+    assert!(!policy.contains("http") && !policy.contains('*'), "no page may load anything of another site: {policy}");
+}
+
+#[tokio::test]
+async fn no_account_is_made_unless_the_policy_was_accepted_by_itself() {
+    policy::prove!(C0_5);
+    let served = Served::new(House::in_memory().await);
+    let house = &served.house;
+    let offer = devices::Offer { role: accounts::Role::Member, until: None, grants: Vec::new() };
+    let invitation = house.devices.invite(&house.caller(), offer, None, false).await.unwrap();
+    let sign_up = async |policy: serde_json::Value| {
+        let form = serde_json::json!({
+            "login": "ada@example.org", "password": "seven quiet nightjars sing", "language": "de", "adult": true,
+            "policy": policy, "invitation": invitation.token.expose(),
+        });
+        let mut request = request(Method::POST, "/api/v1/sign-up", &Credential::Nobody, Some(form));
+        request.headers_mut().insert("user-agent", "Firefox/1 Linux".parse().unwrap());
+        served.send(request).await
+    };
+    for missing in [serde_json::Value::Null, 0.into(), 9.into()] {
+        let refused = sign_up(missing.clone()).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["field"]), (422, &"policy".into()), "{missing}");
+    }
+    let made = sign_up(1.into()).await;
+    assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
+    let cookie = made.headers["set-cookie"].to_str().unwrap().split([';', '=']).nth(1).unwrap().to_owned();
+    let centre = served.ask(Method::GET, "/api/v1/privacy", &Credential::Session(cookie), None).await.json();
+    assert_eq!((&centre["policy"]["accepted"], &centre["policy"]["required"]), (&1.into(), &1.into()));
+    let given: Vec<_> =
+        centre["consents"].as_array().unwrap().iter().filter(|consent| consent["given"] == true).collect();
+    assert!(given.is_empty(), "a new account has agreed to nothing else");
+}
