@@ -4,7 +4,7 @@
 //! without a credential cannot sign in; a closed account cannot either. What is a person's own is sealed under the key
 //! of the account and goes with it.
 
-use crate::{AccountId, Accounts, Caller, Label, Language, NewSession, SessionId, Via};
+use crate::{AccountId, Accounts, Browser, Caller, Language, SessionId, SignIn, Via, history::Method};
 use base::{Error, Kind, Pii, Result, Secret, Time};
 use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::Expr};
 use unicode_normalization::UnicodeNormalization;
@@ -401,15 +401,15 @@ impl Accounts {
     }
 
     /// Opens a closed account again, with the link that was given when it was closed; begins a session.
-    pub async fn reopen(&self, token: &Secret<String>, label: Label) -> Result<NewSession> {
+    pub async fn reopen(&self, token: &Secret<String>, browser: &Browser) -> Result<SignIn> {
         let (link, account) = self.reopening(token).await?;
         let tx = self.db.begin().await?;
         crate::link::use_up(&tx, &link).await?;
         self.set_closed(&tx, account.id.into(), None).await?;
         self.tell(&tx, crate::fact::REOPENED, account.id.into()).await?;
-        let begun = self.begin_session(&tx, &account, label).await?;
+        let arrived = self.arrive(&tx, &Model { closed: None, ..account }, Method::Link, browser).await?;
         tx.commit().await.map_err(db::error)?;
-        self.with_caller(begun).await
+        self.admitted(arrived).await
     }
 
     pub(crate) async fn set_closed(&self, conn: &impl ConnectionTrait, id: AccountId, at: Option<Time>) -> Result<()> {
@@ -424,6 +424,12 @@ impl Accounts {
         };
         Ok((self.account(self.db.conn(), caller.require_person()?).await?, session))
     }
+}
+
+/// Makes others who change what the account can be opened with wait until this transaction ends.
+pub(crate) async fn lock(conn: &impl ConnectionTrait, id: AccountId) -> Result<()> {
+    let touch = Entity::update_many().col_expr(Column::Created, Expr::col(Column::Created).into());
+    touch.filter(Column::Id.eq(id.uuid())).exec(conn).await.map(drop).map_err(db::error)
 }
 
 fn taken(error: DbErr) -> Error {

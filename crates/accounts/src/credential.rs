@@ -4,12 +4,16 @@
 //! copied database gives nothing to guess against. At most two are computed at once and sixteen wait: hashing is the
 //! dearest thing that a stranger can ask for.
 
-use crate::{account, limit};
+use crate::{AccountId, account, limit};
 use argon2::{Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier};
 use base::{Error, Result, Secret, World};
 use db::Db;
 use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::OnConflict};
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 
@@ -20,6 +24,8 @@ pub struct Model {
     pub account: Uuid,
     pub password: Vec<u8>,
     pub changed: i64,
+    /// Whether the password is long enough to be the only factor.
+    pub strong: bool,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -41,6 +47,11 @@ policy::personal! {
             category: Activity, subject: AccountHolder, purposes: [Security: LegitimateInterest], source: Derived,
             retention: Account, protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
         },
+        strong: {
+            category: Credential, subject: AccountHolder, purposes: [SignIn: Contract], source: Derived,
+            retention: Account, protection: Clear, export: Omit("says something of a credential"), erase: Delete,
+            clauses: [C6_2, C9_1_5],
+        },
     }
 }
 
@@ -51,6 +62,8 @@ const WAITING: usize = 16;
 
 /// The shortest password, in characters: what NIST SP 800-63B-4 asks of a password that stands alone.
 pub const SHORTEST_PASSWORD: usize = 15;
+/// The shortest password of an account that has a second factor.
+pub const SHORTEST_WITH_SECOND_FACTOR: usize = 8;
 /// The longest password, in characters.
 pub const LONGEST_PASSWORD: usize = 256;
 
@@ -95,13 +108,21 @@ fn normal(password: &Secret<String>) -> Secret<String> {
     Secret::new(password.expose().chars().take(4 * LONGEST_PASSWORD).nfkc().collect())
 }
 
-/// An error unless the password may be chosen by somebody with this user name.
-pub(crate) fn check(password: &Secret<String>, login: &str) -> Result<()> {
+/// Whether the password is long enough to stand alone.
+pub(crate) fn is_strong(password: &Secret<String>) -> bool {
+    normal(password).expose().chars().count() >= SHORTEST_PASSWORD
+}
+
+/// An error unless the password may be chosen by somebody with this user name; it has `shortest` characters or more.
+pub(crate) fn check(password: &Secret<String>, login: &str, shortest: usize) -> Result<()> {
     let refused = |message: String| Err(Error::invalid(message).field("password"));
     let password = normal(password);
     let length = password.expose().chars().count();
-    if length < SHORTEST_PASSWORD {
-        return refused(format!("a password has at least {SHORTEST_PASSWORD} characters; a few words make a good one"));
+    if length < shortest {
+        return refused(format!("a password has at least {shortest} characters; a few words make a good one"));
+    }
+    if is_common(password.expose()) {
+        return refused("this is one of the ten thousand commonest passwords, which guessers try first".into());
     }
     if length > LONGEST_PASSWORD {
         return refused(format!("a password has at most {LONGEST_PASSWORD} characters"));
@@ -112,6 +133,18 @@ pub(crate) fn check(password: &Secret<String>, login: &str) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The ten thousand commonest passwords of eight characters or more, in order of bytes.
+static COMMON: &str = include_str!("common.txt");
+
+/// Whether the password is a common one, as it stands, or with digits and signs around it.
+fn is_common(password: &str) -> bool {
+    static SORTED: LazyLock<HashSet<&str>> =
+        LazyLock::new(|| COMMON.lines().filter(|line| !line.starts_with('#')).collect());
+    let password = password.to_lowercase();
+    let word = password.trim_matches(|c: char| !c.is_alphabetic());
+    SORTED.contains(password.as_str()) || SORTED.contains(word)
 }
 
 /// Whether too little is left without the words that guessers know.
@@ -126,6 +159,14 @@ fn is_guessed(password: &str, login: &str) -> bool {
     rest.chars().count() < 8 || distinct.len() < 5
 }
 
+/// A password as it is kept.
+pub(crate) struct Chosen {
+    /// In the PHC string format.
+    hash: String,
+    /// Whether it is long enough to stand alone.
+    pub(crate) strong: bool,
+}
+
 /// Computes and compares password hashes, a few at a time.
 pub(crate) struct Passwords {
     world: World,
@@ -138,13 +179,16 @@ impl Passwords {
         Self { world, running: Arc::new(Semaphore::new(AT_ONCE)), waiting: Semaphore::new(AT_ONCE + WAITING) }
     }
 
-    /// The hash of a new password, in the PHC string format.
-    pub(crate) async fn hash(&self, password: &Secret<String>) -> Result<String> {
+    /// A password that was checked, as it is kept.
+    pub(crate) async fn hash(&self, password: &Secret<String>) -> Result<Chosen> {
+        let strong = is_strong(password);
         let (password, salt) = (normal(password), self.world.random::<16>());
         self.compute(move || {
             let hash = argon2().hash_password_with_salt(password.expose().as_bytes(), &salt);
-            hash.map(|hash| hash.to_string())
-                .map_err(|cause| Error::internal("a password cannot be hashed").because(cause.to_string()))
+            let failed = |cause: argon2::password_hash::Error| {
+                Error::internal("a password cannot be hashed").because(cause.to_string())
+            };
+            Ok(Chosen { hash: hash.map_err(failed)?.to_string(), strong })
         })
         .await
     }
@@ -169,6 +213,7 @@ impl Passwords {
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let _place = self.waiting.try_acquire().map_err(|_| limit::too_many(Duration::from_secs(1)))?;
         let running = self.running.clone().acquire_owned().await.expect("the semaphore is never closed");
+        metrics::counter!("nightjar_password_hashes_total").increment(1);
         let done = tokio::task::spawn_blocking(move || {
             // The permit goes with the work: a caller who leaves does not make room for more of it.
             let _running = running;
@@ -191,16 +236,19 @@ fn place(account: Uuid) -> String {
 pub(crate) async fn set(
     conn: &impl ConnectionTrait,
     account: &account::Model,
-    hash: &str,
+    chosen: &Chosen,
     key: &db::ColumnKey,
     world: &World,
 ) -> Result<()> {
     let row = ActiveModel {
+        strong: Set(chosen.strong),
         account: Set(account.id),
-        password: Set(key.seal_text(&place(account.id), hash, world)),
+        password: Set(key.seal_text(&place(account.id), &chosen.hash, world)),
         changed: Set(world.clock.now().micros()),
     };
-    let replace = OnConflict::column(Column::Account).update_columns([Column::Password, Column::Changed]).to_owned();
+    let replace = OnConflict::column(Column::Account)
+        .update_columns([Column::Password, Column::Changed, Column::Strong])
+        .to_owned();
     Entity::insert(row).on_conflict(replace).exec_without_returning(conn).await.map(drop).map_err(db::error)
 }
 
@@ -208,6 +256,11 @@ pub(crate) async fn set(
 pub(crate) async fn get(db: &Db, account: Uuid, key: &db::ColumnKey) -> Result<Option<String>> {
     let row = Entity::find_by_id(account).one(db.conn()).await.map_err(db::error)?;
     row.map(|row| key.open_text(&place(account), &row.password)).transpose()
+}
+
+/// Whether the account's password is long enough to stand alone; none if it has no password.
+pub(crate) async fn strong(conn: &impl ConnectionTrait, account: AccountId) -> Result<Option<bool>> {
+    Ok(Entity::find_by_id(account.uuid()).one(conn).await.map_err(db::error)?.map(|row| row.strong))
 }
 
 /// Those of the accounts that have a password.
@@ -230,7 +283,7 @@ mod tests {
         for good in
             ["correct horse battery", "drei Igel im Garten", "ключ под ковриком лежит", "%xG7\u{1F512}kq!d82LmPz#"]
         {
-            assert!(check(&secret(good), "ada").is_ok(), "{good}");
+            assert!(check(&secret(good), "ada", SHORTEST_PASSWORD).is_ok(), "{good}");
         }
         let long = "ab1 ".repeat(65);
         for bad in [
@@ -246,7 +299,7 @@ mod tests {
             "nightjar-nightjar",
             "AdaLovelaceAdaLovelace1",
         ] {
-            let refused = check(&secret(bad), "adalovelace").unwrap_err();
+            let refused = check(&secret(bad), "adalovelace", SHORTEST_PASSWORD).unwrap_err();
             assert_eq!((refused.kind(), refused.at_field()), (Kind::Invalid, Some("password")), "{bad}");
         }
     }
@@ -255,6 +308,7 @@ mod tests {
     async fn a_hash_is_argon2id_with_the_documented_cost_and_matches_its_password_alone() {
         let passwords = Passwords::new(World::test(1).0);
         let hash = passwords.hash(&secret("Zoe\u{308} and the long winter")).await.unwrap();
+        let hash = hash.hash;
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(passwords.matches(&secret("Zo\u{eb} and the long winter"), Some(hash.clone())).await.unwrap());
         assert!(!passwords.matches(&secret("zo\u{eb} and the long winter"), Some(hash)).await.unwrap());

@@ -49,12 +49,20 @@ pub const JOINED: &str = "accounts.joined";
 pub const LEFT: &str = "accounts.left";
 /// A closed account was opened again. [`About`].
 pub const REOPENED: &str = "accounts.reopened";
+/// Somebody added or took away a passkey, an authenticator app or recovery codes, or linked another service. [`About`].
+pub const FACTORS_CHANGED: &str = "accounts.factors_changed";
+/// A recovery code was used. [`About`].
+pub const RECOVERY_USED: &str = "accounts.recovery_used";
+/// The counter of a passkey went back: there may be two of it. [`About`].
+pub const PASSKEY_COPIED: &str = "accounts.passkey_copied";
+/// Somebody knew the password and guessed at the second factor. [`About`].
+pub const SECOND_FACTOR_GUESSED: &str = "accounts.second_factor_guessed";
 
 /// Somebody signed up by mail and accepted the policy. [`Accepted`].
 pub const POLICY_ACCEPTED: &str = "accounts.policy_accepted";
 
 /// Every kind.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 16] = [
     SIGNED_UP,
     SIGNED_UP_AGAIN,
     PASSWORD_FORGOTTEN,
@@ -67,6 +75,10 @@ pub const KINDS: [&str; 12] = [
     LEFT,
     REOPENED,
     POLICY_ACCEPTED,
+    FACTORS_CHANGED,
+    RECOVERY_USED,
+    PASSKEY_COPIED,
+    SECOND_FACTOR_GUESSED,
 ];
 
 impl Accounts {

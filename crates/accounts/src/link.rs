@@ -4,8 +4,8 @@
 //! the same account makes the one before it void.
 
 use crate::{
-    AccountId, Accounts, Caller, HouseholdId, Label, NewSession, Role, account, credential, fact, member, secret,
-    session,
+    AccountId, Accounts, Browser, Caller, Factors, HouseholdId, Role, SignIn, account, credential, fact,
+    history::Method, member, secret, session,
 };
 use base::{Error, Pii, Result, Secret, Time};
 use sea_orm::entity::prelude::*;
@@ -138,6 +138,13 @@ pub struct Setup {
     pub expires: Time,
 }
 
+impl Model {
+    /// Whether somebody who decides gave the link to its person, rather than a mail.
+    fn is_handed_over(&self) -> bool {
+        self.household.is_some()
+    }
+}
+
 /// The authenticated place of the sealed address.
 fn place(hash: &[u8; 32]) -> String {
     format!("links.address/{}", Uuid::from_slice(&hash[..16]).unwrap_or_default())
@@ -183,30 +190,35 @@ impl Accounts {
     }
 
     /// Uses up the link: sets the password (and the login, which a household's first owner must choose), ends the
-    /// account's other sessions and begins one.
+    /// account's other sessions and begins one. A link that somebody handed over takes second factors away, for who has
+    /// lost them; after one that came by mail they are asked for.
     pub async fn redeem_setup(
         &self,
         token: &Secret<String>,
         login: Option<&str>,
         password: &Secret<String>,
-        label: Label,
-    ) -> Result<NewSession> {
+        browser: &Browser,
+    ) -> Result<SignIn> {
         let (link, account) = self.find_link(token, Purpose::Setup).await?;
         let login = login.map(account::login).transpose()?;
-        credential::check(password, self.name_after(&account, &login).await?.open())?;
-        let hash = self.passwords.hash(password).await?;
+        let factors = match &account {
+            Some(account) if !link.is_handed_over() => self.factors_of(self.db.conn(), account.id.into()).await?,
+            _ => Factors::default(),
+        };
+        credential::check(password, self.name_after(&account, &login).await?.open(), factors.shortest_password())?;
+        let chosen = self.passwords.hash(password).await?;
 
         let tx = self.db.begin().await?;
         use_up(&tx, &link).await?;
         let account = self.take_in(&tx, link.household.map(Into::into), account, login).await?;
-        let key = self.keys.of_account(account.id.into()).await?;
-        credential::set(&tx, &account, &hash, &key, &self.world).await?;
+        if link.is_handed_over() {
+            self.clear_second(&tx, account.id.into()).await?;
+        }
+        self.choose_password(&tx, &account, &chosen).await?;
         session::end_others(&tx, account.id, None).await?;
-        self.tell(&tx, fact::PASSWORD_CHANGED, account.id.into()).await?;
-        let session = self.begin_session(&tx, &account, label).await?;
+        let arrived = self.arrive(&tx, &account, Method::Link, browser).await?;
         tx.commit().await.map_err(db::error)?;
-        self.per_login.forgive(account.index()?);
-        self.with_caller(session).await
+        self.admitted(arrived).await
     }
 
     /// The login that the account will have.
@@ -241,16 +253,16 @@ impl Accounts {
     }
 
     /// Uses up a link that was sent to the account's address, and begins a session: who reads the mail is the person.
-    pub async fn verify_address(&self, token: &Secret<String>, label: Label) -> Result<NewSession> {
+    pub async fn verify_address(&self, token: &Secret<String>, browser: &Browser) -> Result<SignIn> {
         let (link, account) = self.find_link(token, Purpose::Verify).await?;
         let account = account.ok_or_else(unknown)?;
         account.require_open()?;
         let tx = self.db.begin().await?;
         use_up(&tx, &link).await?;
         self.set_verified(&tx, account.id).await?;
-        let session = self.begin_session(&tx, &account, label).await?;
+        let arrived = self.arrive(&tx, &account, Method::Link, browser).await?;
         tx.commit().await.map_err(db::error)?;
-        self.with_caller(session).await
+        self.admitted(arrived).await
     }
 
     /// Asks for another login; true if the person must confirm it by mail. A person whose address is verified agrees
@@ -338,7 +350,7 @@ impl Accounts {
     /// Whether somebody has set up the household and can sign in.
     pub async fn is_set_up(&self, household: HouseholdId) -> Result<bool> {
         let owners: Vec<Uuid> = self.owners(household).await?.into_iter().map(AccountId::uuid).collect();
-        Ok(!credential::holders(&self.db, &owners).await?.is_empty())
+        Ok(!self.who_can_sign_in(&owners).await?.is_empty())
     }
 
     async fn new_link(

@@ -3,9 +3,7 @@
 //! Invariants: a household with people has an owner; nobody changes the role of somebody whom their own role does not
 //! decide over. Somebody may belong to several households, and acts in one of them at a time.
 
-use crate::{
-    AccountId, Accounts, Caller, HouseholdId, Role, Scope, account, credential, fact, household, link, session,
-};
+use crate::{AccountId, Accounts, Caller, HouseholdId, Role, Scope, account, fact, household, link, session};
 use base::{Error, Pii, Result, Time};
 use sea_orm::{ActiveValue::Set, QueryOrder, entity::prelude::*, sea_query::Expr};
 
@@ -67,7 +65,7 @@ pub struct Person {
     pub until: Option<Time>,
     /// When one of the person's sessions was last used.
     pub last_seen: Option<Time>,
-    /// Whether the person has a password, and not only an unused link.
+    /// Whether the person has a password or passkey, and not only an unused link.
     pub can_sign_in: bool,
 }
 
@@ -104,7 +102,7 @@ impl Accounts {
         let accounts = account::Entity::find().filter(account::Column::Id.is_in(ids.iter().copied()));
         let accounts = accounts.order_by_asc(account::Column::Id).all(self.db.conn()).await.map_err(db::error)?;
         let seen = session::last_seen(&self.db, &ids).await?;
-        let with_password = credential::holders(&self.db, &ids).await?;
+        let holders = self.who_can_sign_in(&ids).await?;
         let mut people = Vec::with_capacity(members.len());
         for (member, account) in members.iter().zip(&accounts) {
             let key = self.keys.of_account(account.id.into()).await?;
@@ -116,7 +114,7 @@ impl Accounts {
                 created: Time::from_micros(member.created),
                 until: member.until(),
                 last_seen: seen.get(&account.id).copied(),
-                can_sign_in: with_password.contains(&account.id),
+                can_sign_in: holders.contains(&account.id),
             });
         }
         Ok(people)

@@ -4,7 +4,7 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 /// The migrations of this context.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(First)]
+    vec![Box::new(First), Box::new(Factors)]
 }
 
 struct First;
@@ -128,6 +128,97 @@ fn links() -> TableCreateStatement {
         .col(big_integer("expires"))
         .foreign_key(&mut belongs_to("links", "household", "households"))
         .foreign_key(&mut belongs_to("links", "account", "accounts"))
+        .to_owned()
+}
+
+struct Factors;
+
+impl MigrationName for Factors {
+    fn name(&self) -> &str {
+        "m20261124_0110_factors"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Factors {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // Until now every password was long enough to stand alone.
+        let strong = Table::alter().table("credentials").add_column(boolean("strong").default(true)).to_owned();
+        manager.alter_table(strong).await?;
+        for table in [totp(), recovery_codes(), passkeys(), known_browsers(), sign_ins()] {
+            manager.create_table(table).await?;
+        }
+        for (table, column) in [
+            ("recovery_codes", "account"),
+            ("passkeys", "account"),
+            ("known_browsers", "account"),
+            ("sign_ins", "account"),
+            ("sign_ins", "at"),
+        ] {
+            let name = format!("{table}_{column}");
+            manager.create_index(Index::create().name(name).table(table).col(column).to_owned()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn totp() -> TableCreateStatement {
+    Table::create()
+        .table("totp")
+        .col(uuid("account").primary_key())
+        .col(blob("secret"))
+        .col(boolean("active"))
+        .col(big_integer("step"))
+        .col(big_integer("created"))
+        .foreign_key(&mut belongs_to("totp", "account", "accounts"))
+        .to_owned()
+}
+
+fn recovery_codes() -> TableCreateStatement {
+    Table::create()
+        .table("recovery_codes")
+        .col(binary_len("hash", 32).primary_key())
+        .col(uuid("account"))
+        .col(big_integer("created"))
+        .foreign_key(&mut belongs_to("recovery_codes", "account", "accounts"))
+        .to_owned()
+}
+
+fn passkeys() -> TableCreateStatement {
+    Table::create()
+        .table("passkeys")
+        .col(uuid("id").primary_key())
+        .col(uuid("account"))
+        .col(binary_len("hash", 32).unique_key())
+        .col(blob("credential"))
+        .col(blob_null("name"))
+        .col(big_integer("created"))
+        .col(big_integer_null("last_used"))
+        .foreign_key(&mut belongs_to("passkeys", "account", "accounts"))
+        .to_owned()
+}
+
+fn known_browsers() -> TableCreateStatement {
+    Table::create()
+        .table("known_browsers")
+        .col(binary_len("hash", 32))
+        .col(uuid("account"))
+        .col(big_integer("last_used"))
+        .primary_key(Index::create().col("hash").col("account"))
+        .foreign_key(&mut belongs_to("known_browsers", "account", "accounts"))
+        .to_owned()
+}
+
+fn sign_ins() -> TableCreateStatement {
+    Table::create()
+        .table("sign_ins")
+        .col(uuid("id").primary_key())
+        .col(uuid("account"))
+        .col(big_integer("at"))
+        .col(string_len("label", 64))
+        .col(string_len("method", 64))
+        .col(string_len("outcome", 32))
+        .foreign_key(&mut belongs_to("sign_ins", "account", "accounts"))
         .to_owned()
 }
 

@@ -3,7 +3,11 @@
 //! The browser holds a random 256-bit token, the table its SHA-256. A session ends 30 days after its last use and 90
 //! days after its start, whichever is first.
 
-use crate::{AccountId, Accounts, Caller, HouseholdId, Label, Scopes, SessionId, Via, account, secret};
+use crate::{
+    AccountId, Accounts, Caller, HouseholdId, Label, Scopes, SessionId, Via, account,
+    history::{Method, Outcome},
+    secret,
+};
 use base::{Error, Pii, Result, Secret, Time};
 use db::Db;
 use sea_orm::{ExprTrait, FromQueryResult, QueryOrder, QuerySelect, entity::prelude::*, sea_query::Expr};
@@ -92,12 +96,22 @@ pub struct NewSession {
     pub caller: Caller,
     /// When the session ends even if it is used, for the cookie.
     pub expires: Time,
+    /// What the browser keeps to be known by; none in the demo.
+    pub known: Option<Secret<String>>,
 }
 
 /// A session whose transaction may still be open.
 pub(crate) struct Begun {
     token: Secret<String>,
     row: Model,
+    known: Option<Secret<String>>,
+}
+
+impl Begun {
+    /// The same, in a browser that keeps this token from now on.
+    pub(crate) fn known_by(self, token: Secret<String>) -> Self {
+        Self { known: Some(token), ..self }
+    }
 }
 
 /// The authenticated place of the sealed name.
@@ -189,12 +203,13 @@ impl Accounts {
             confirmed: now.micros(),
         };
         Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(conn).await.map_err(db::error)?;
-        Ok(Begun { token, row })
+        Ok(Begun { token, row, known: None })
     }
 
     pub(crate) async fn with_caller(&self, begun: Begun) -> Result<NewSession> {
         let caller = self.session_caller(&begun.row).await?;
-        Ok(NewSession { token: begun.token, caller, expires: Time::from_micros(begun.row.created) + ABSOLUTE })
+        let expires = Time::from_micros(begun.row.created) + ABSOLUTE;
+        Ok(NewSession { token: begun.token, caller, expires, known: begun.known })
     }
 
     /// Notes that the person has just shown who they are.
@@ -319,6 +334,7 @@ impl Accounts {
     /// The account of that id begins a session without a credential: the demo's way in, for a browser on this machine.
     pub async fn begin_demo_session(&self, account: AccountId, label: Label) -> Result<NewSession> {
         let row = self.account(self.db.conn(), account).await?;
+        self.note(self.db.conn(), account, &label, &[Method::Demo], Outcome::SignedIn).await?;
         let begun = self.begin_session(self.db.conn(), &row, label).await?;
         self.with_caller(begun).await
     }

@@ -4,10 +4,10 @@
 //! but opens only by the link that is mailed. Without mail an account is made at once, for which somebody must have
 //! handed over an invitation.
 
-use crate::{Accounts, Label, Language, NewSession, account, credential, fact, sign_in};
+use crate::{Accounts, Browser, Language, NewSession, account, credential, fact, history::Method};
 use base::{Error, Result, Secret, Time};
 use sea_orm::{ActiveValue::Set, ExprTrait, entity::prelude::*};
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 /// How long an account waits for its address to be verified.
 const PATIENCE: Duration = Duration::from_secs(7 * 86_400);
@@ -30,7 +30,8 @@ pub enum SignUp {
 pub struct NewAccount {
     /// An e-mail address; where there is no mail, a user name will do.
     pub login: String,
-    pub password: Secret<String>,
+    /// None, where the address is confirmed by mail: the person adds a passkey then.
+    pub password: Option<Secret<String>>,
     pub display_name: Option<String>,
     pub phone: Option<String>,
     pub language: Language,
@@ -51,15 +52,8 @@ pub enum SignedUp {
 
 impl Accounts {
     /// Makes an account. `by_mail` says that links can be mailed, `proven` that the invitation came to this very address.
-    pub async fn sign_up(
-        &self,
-        new: NewAccount,
-        by_mail: bool,
-        proven: bool,
-        address: IpAddr,
-        label: Label,
-    ) -> Result<SignedUp> {
-        self.spend(address)?;
+    pub async fn sign_up(&self, new: NewAccount, by_mail: bool, proven: bool, browser: &Browser) -> Result<SignedUp> {
+        self.spend(browser)?;
         policy::enforce!(
             C11_1,
             new.adult,
@@ -71,30 +65,40 @@ impl Accounts {
             !by_mail || account::is_address(&login),
             Error::invalid("give an e-mail address").field("login")
         );
-        credential::check(&new.password, &login)?;
         let details = details(&new)?;
         let (policy, language) = (new.policy, new.language);
-        let hash = self.passwords.hash(&new.password).await?;
+        let chosen = self.chosen(&new, &login, by_mail || proven).await?;
         if !by_mail || proven {
-            let account = self.open_account(&login, &hash, details, proven).await?;
-            let begun = self.begin_session(self.db.conn(), &account, label).await?;
-            return Ok(SignedUp::SignedIn(self.with_caller(begun).await?));
+            let account = self.open_account(&login, chosen, details, proven).await?;
+            return Ok(SignedUp::SignedIn(self.enter(&account, &[Method::SignUp], browser).await?));
         }
         // The rest takes longer for a new address than for a known one, so the answer does not wait for it.
         let accounts = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = accounts.await_mail(&login, &hash, details, (policy, language)).await {
+            if let Err(error) = accounts.await_mail(&login, chosen, details, (policy, language)).await {
                 tracing::error!(?error, "an account could not be made");
             }
         });
         Ok(SignedUp::LookIntoMail)
     }
 
+    /// The password as it is kept. Only who can always ask for a link by mail may do without.
+    async fn chosen(&self, new: &NewAccount, login: &str, by_mail: bool) -> Result<Option<credential::Chosen>> {
+        match &new.password {
+            Some(password) => {
+                credential::check(password, login, credential::SHORTEST_PASSWORD)?;
+                Ok(Some(self.passwords.hash(password).await?))
+            }
+            None if by_mail && account::is_address(login) => Ok(None),
+            None => Err(Error::invalid("choose a password").field("password")),
+        }
+    }
+
     /// An account that waits for its mail; or, if the address has one, a word to its person.
     async fn await_mail(
         &self,
         login: &str,
-        hash: &str,
+        chosen: Option<credential::Chosen>,
         details: account::ProfileChange,
         (version, language): (u32, Language),
     ) -> Result<()> {
@@ -105,7 +109,7 @@ impl Accounts {
             };
         }
         let tx = self.db.begin().await?;
-        let account = self.insert_signed_up(&tx, login, hash, details, true, false).await?;
+        let account = self.insert_signed_up(&tx, login, chosen, details, true, false).await?;
         self.tell(&tx, fact::SIGNED_UP, account.id.into()).await?;
         let accepted = fact::Accepted { account: account.id.into(), version, language };
         db::outbox::emit(&tx, &self.world, fact::POLICY_ACCEPTED, &accepted).await?;
@@ -115,12 +119,12 @@ impl Accounts {
     async fn open_account(
         &self,
         login: &str,
-        hash: &str,
+        chosen: Option<credential::Chosen>,
         details: account::ProfileChange,
         proven: bool,
     ) -> Result<account::Model> {
         let tx = self.db.begin().await?;
-        let account = self.insert_signed_up(&tx, login, hash, details, false, proven).await?;
+        let account = self.insert_signed_up(&tx, login, chosen, details, false, proven).await?;
         tx.commit().await.map_err(db::error)?;
         Ok(account)
     }
@@ -129,14 +133,16 @@ impl Accounts {
         &self,
         conn: &impl ConnectionTrait,
         login: &str,
-        hash: &str,
+        chosen: Option<credential::Chosen>,
         details: account::ProfileChange,
         waiting: bool,
         proven: bool,
     ) -> Result<account::Model> {
         let row = self.insert_account(conn, login).await?;
-        let key = self.keys.of_account(row.id.into()).await?;
-        credential::set(conn, &row, hash, &key, &self.world).await?;
+        if let Some(chosen) = chosen {
+            let key = self.keys.of_account(row.id.into()).await?;
+            credential::set(conn, &row, &chosen, &key, &self.world).await?;
+        }
         let now = self.world.clock.now().micros();
         let declared = account::ActiveModel {
             id: Set(row.id),
@@ -162,8 +168,8 @@ impl Accounts {
     }
 
     /// Counts a request that names a login against the limit of its address.
-    pub fn spend(&self, address: IpAddr) -> Result<()> {
-        self.per_address.spend(sign_in::network(address), self.world.clock.monotonic())
+    pub fn spend(&self, browser: &Browser) -> Result<()> {
+        self.per_address.spend(browser.network(), self.world.clock.monotonic())
     }
 
     /// Deletes accounts whose address nobody verified in time.

@@ -2,7 +2,9 @@
 
 use crate::*;
 use base::{Kind, Secret, TestClock, Time};
-use std::net::IpAddr;
+
+mod authenticator;
+mod factors;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -36,8 +38,9 @@ fn firefox() -> Label {
     Label::browser("Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0")
 }
 
-fn home_address() -> IpAddr {
-    "192.168.1.7".parse().unwrap()
+/// A browser at home in which nobody has signed in yet.
+fn here() -> Browser {
+    Browser { address: "192.168.1.7".parse().unwrap(), label: firefox(), known: None }
 }
 
 async fn home(db: Db) -> Home {
@@ -50,12 +53,12 @@ async fn home(db: Db) -> Home {
 impl Home {
     async fn owner(&self) -> NewSession {
         let link = self.accounts.create_setup_link(&self.terminal).await.unwrap();
-        self.accounts.redeem_setup(&link.token, Some("Ada"), &secret(PASSWORD), firefox()).await.unwrap()
+        self.redeem(&link.token, Some("Ada"), PASSWORD).await.unwrap()
     }
 
     async fn viewer(&self, owner: &Caller, login: &str) -> NewSession {
         let (_, link) = self.accounts.add_by_hand(owner, login, Role::Member).await.unwrap();
-        self.accounts.redeem_setup(&link.token, None, &secret(OTHER), firefox()).await.unwrap()
+        self.redeem(&link.token, None, OTHER).await.unwrap()
     }
 
     async fn neighbours(&self) -> Caller {
@@ -82,13 +85,25 @@ impl Home {
         panic!("nobody was told of {kind}");
     }
 
+    /// How many facts of this kind wait to be told.
+    async fn facts(&self, kind: &str) -> i64 {
+        use sea_orm::{ConnectionTrait, Statement};
+        let sql = format!("SELECT COUNT(*) AS n FROM facts WHERE kind = '{kind}'");
+        let counted = Statement::from_string(self.accounts.db.backend(), sql);
+        self.accounts.db.conn().query_one_raw(counted).await.unwrap().unwrap().try_get("", "n").unwrap()
+    }
+
     async fn call(&self, caller: &Caller, name: &str) {
         let change = ProfileChange { display_name: Some(Some(name.into())), ..ProfileChange::default() };
         self.accounts.change_profile(caller, change).await.unwrap();
     }
 
     async fn sign_in(&self, login: &str, password: &str) -> Result<NewSession> {
-        self.accounts.sign_in(login, &secret(password), home_address(), firefox()).await
+        self.accounts.sign_in(login, &secret(password), &here()).await?.session()
+    }
+
+    async fn redeem(&self, link: &Secret<String>, login: Option<&str>, password: &str) -> Result<NewSession> {
+        self.accounts.redeem_setup(link, login, &secret(password), &here()).await?.session()
     }
 }
 
@@ -114,7 +129,7 @@ async fn the_first_owner_comes_in_by_a_link_that_works_once_for_half_an_hour() {
         assert!(!accounts.is_set_up(home.terminal.household()).await.unwrap());
         let redeem = |link: &Secret<String>, login: Option<&'static str>, password: &'static str| {
             let (accounts, link) = (accounts.clone(), link.clone());
-            async move { accounts.redeem_setup(&link, login, &secret(password), firefox()).await }
+            async move { accounts.redeem_setup(&link, login, &secret(password), &here()).await?.session() }
         };
 
         let late = accounts.create_setup_link(&home.terminal).await.unwrap().token;
@@ -152,14 +167,14 @@ async fn a_new_link_resets_the_owners_sign_in_and_ends_every_session() {
         let link = home.accounts.create_setup_link(&home.terminal).await.unwrap().token;
         assert_eq!(home.accounts.setup(&link).await.unwrap().login.unwrap().open(), "Ada");
         assert!(home.accounts.session(&before.token).await.is_ok(), "making a link ends nothing yet");
-        let after = home.accounts.redeem_setup(&link, None, &secret(OTHER), firefox()).await.unwrap();
+        let after = home.redeem(&link, None, OTHER).await.unwrap();
         assert_eq!(after.caller.account(), before.caller.account());
         assert_eq!(kind(home.accounts.session(&before.token).await), Kind::Unauthenticated);
         assert_eq!(kind(home.sign_in("Ada", PASSWORD).await), Kind::Unauthenticated);
         assert!(home.sign_in("ada", OTHER).await.is_ok());
 
         let link = home.accounts.create_setup_link(&home.terminal).await.unwrap().token;
-        home.accounts.redeem_setup(&link, Some("Lovelace"), &secret(OTHER), firefox()).await.unwrap();
+        home.redeem(&link, Some("Lovelace"), OTHER).await.unwrap();
         assert_eq!(kind(home.sign_in("Ada", OTHER).await), Kind::Unauthenticated);
         assert!(home.sign_in("LOVELACE", OTHER).await.is_ok());
     })
@@ -202,7 +217,8 @@ async fn one_network_cannot_try_many_accounts() {
     let home = home(migrated().await).await;
     let guess = |address: String, login: String| {
         let accounts = home.accounts.clone();
-        async move { accounts.sign_in(&login, &secret("guess"), address.parse().unwrap(), firefox()).await }
+        let browser = Browser { address: address.parse().unwrap(), ..here() };
+        async move { accounts.sign_in(&login, &secret("guess"), &browser).await }
     };
     for at in 0..30 {
         let refused = guess(format!("2001:db8::{at:x}"), format!("user {at}")).await;
@@ -259,7 +275,7 @@ async fn sessions_are_ended_by_their_person_and_by_a_new_password() {
 
         let change = |old: &'static str, new: &'static str| {
             let (accounts, caller) = (home.accounts.clone(), phone.caller.clone());
-            async move { accounts.change_password(&caller, &secret(old), &secret(new)).await }
+            async move { accounts.change_password(&caller, Some(&secret(old)), &secret(new)).await }
         };
         assert_eq!(kind(change(OTHER, OTHER).await), Kind::Denied);
         assert_eq!(kind(change(PASSWORD, "short").await), Kind::Invalid);
@@ -298,7 +314,7 @@ async fn a_member_watches_until_removed_and_changes_nothing() {
             "an owner decides over owners"
         );
 
-        let bob = home.accounts.redeem_setup(&newer.token, None, &secret(OTHER), firefox()).await.unwrap();
+        let bob = home.redeem(&newer.token, None, OTHER).await.unwrap();
         assert_eq!(bob.caller.scopes().to_string(), "cameras:read media:read");
         assert_eq!(kind(home.accounts.add_by_hand(&bob.caller, "Eve", Role::Member).await), Kind::Denied);
         assert_eq!(kind(home.accounts.set_zone(&bob.caller, "Europe/Berlin").await), Kind::Denied);
@@ -347,7 +363,10 @@ async fn a_token_never_does_more_than_its_maker_and_never_longer_than_a_year() {
         let caller = home.accounts.api_token(&plain.token).await.unwrap();
         assert_eq!((caller.account(), caller.scopes().to_string()), (owner.account(), "media:read".into()));
         assert_eq!(kind(make(&caller, "media:read", None).await), Kind::Denied, "a token makes no token");
-        assert_eq!(kind(home.accounts.change_password(&caller, &secret(PASSWORD), &secret(OTHER)).await), Kind::Denied);
+        assert_eq!(
+            kind(home.accounts.change_password(&caller, Some(&secret(PASSWORD)), &secret(OTHER)).await),
+            Kind::Denied
+        );
 
         home.clock.advance(MINUTE);
         let terminal = make(&home.terminal, "metrics:read admin", None).await.unwrap();
@@ -533,7 +552,7 @@ async fn a_manager_decides_over_members_and_an_installer_comes_for_a_while_and_s
 fn newcomer(login: &str) -> NewAccount {
     NewAccount {
         login: login.into(),
-        password: secret(OTHER),
+        password: Some(secret(OTHER)),
         display_name: Some("Zoe".into()),
         phone: None,
         language: Language::De,
@@ -548,7 +567,8 @@ async fn signing_up_tells_nobody_whether_an_address_has_an_account() {
     db::testing::each(all_migrations, |db| async move {
         let home = home(db).await;
         let accounts = &home.accounts;
-        let sign_up = |new| accounts.sign_up(new, true, false, home_address(), firefox());
+        let browser = here();
+        let sign_up = |new| accounts.sign_up(new, true, false, &browser);
         let minor = NewAccount { adult: false, ..newcomer("kid@example.org") };
         assert_eq!(sign_up(minor).await.err().unwrap().at_field(), Some("adult"));
         assert_eq!(sign_up(newcomer("a name")).await.err().unwrap().at_field(), Some("login"));
@@ -561,8 +581,8 @@ async fn signing_up_tells_nobody_whether_an_address_has_an_account() {
         assert_eq!(home.told(fact::SIGNED_UP).await, id, "the mail goes out again, and no second account is made");
 
         let link = accounts.verification_link(id).await.unwrap();
-        let session = accounts.verify_address(&link.token, firefox()).await.unwrap();
-        assert!(accounts.verify_address(&link.token, firefox()).await.is_err(), "a link works once");
+        let session = accounts.verify_address(&link.token, &here()).await.unwrap().session().unwrap();
+        assert!(accounts.verify_address(&link.token, &here()).await.is_err(), "a link works once");
         let me = accounts.me(&session.caller).await.unwrap();
         assert!(me.verified && me.language == Language::De && me.name().open() == "Zoe");
         assert!(session.caller.role().is_none(), "the person belongs to no household yet");
@@ -581,7 +601,7 @@ async fn signing_up_tells_nobody_whether_an_address_has_an_account() {
 async fn an_address_that_nobody_verifies_is_forgotten_after_a_week() {
     db::testing::each(all_migrations, |db| async move {
         let home = home(db).await;
-        home.accounts.sign_up(newcomer("zoe@example.org"), true, false, home_address(), firefox()).await.unwrap();
+        home.accounts.sign_up(newcomer("zoe@example.org"), true, false, &here()).await.unwrap();
         home.told(fact::SIGNED_UP).await;
         home.clock.advance(7 * DAY);
         assert_eq!(home.accounts.expire().await.unwrap(), 0);
@@ -595,7 +615,8 @@ async fn an_address_that_nobody_verifies_is_forgotten_after_a_week() {
 async fn without_mail_an_invited_person_is_signed_in_at_once() {
     db::testing::each(all_migrations, |db| async move {
         let home = home(db).await;
-        let sign_up = |name: &str| home.accounts.sign_up(newcomer(name), false, true, home_address(), firefox());
+        let browser = here();
+        let sign_up = |name: &str| home.accounts.sign_up(newcomer(name), false, true, &browser);
         let SignedUp::SignedIn(session) = sign_up("Zoe").await.unwrap() else { panic!("no mail is waited for") };
         assert!(!home.accounts.me(&session.caller).await.unwrap().verified, "a user name proves nothing");
         assert_eq!(kind(sign_up("zoe").await), Kind::Conflict);
@@ -611,7 +632,7 @@ async fn an_address_changes_when_both_ends_have_agreed() {
         let home = home(db).await;
         let accounts = &home.accounts;
         let SignedUp::SignedIn(session) =
-            accounts.sign_up(newcomer("old@example.org"), true, true, home_address(), firefox()).await.unwrap()
+            accounts.sign_up(newcomer("old@example.org"), true, true, &here()).await.unwrap()
         else {
             panic!("the invitation proved the address")
         };
@@ -683,10 +704,10 @@ async fn a_closed_account_is_dark_at_once_and_opens_again_by_its_link() {
         assert_eq!(kind(home.sign_in("Ada", PASSWORD).await), Kind::Closed, "who knows the password is told");
         assert_eq!(kind(home.sign_in("Ada", OTHER).await), Kind::Unauthenticated);
 
-        let back = home.accounts.reopen(&link.token, firefox()).await.unwrap();
+        let back = home.accounts.reopen(&link.token, &here()).await.unwrap().session().unwrap();
         assert_eq!(back.caller.account(), Some(id));
         assert!(home.accounts.api_token(&token.token).await.is_ok() && home.sign_in("Ada", PASSWORD).await.is_ok());
-        assert_eq!(kind(home.accounts.reopen(&link.token, firefox()).await), Kind::NotFound);
+        assert_eq!(kind(home.accounts.reopen(&link.token, &here()).await), Kind::NotFound);
     })
     .await;
 }

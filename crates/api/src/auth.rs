@@ -3,14 +3,17 @@
 //! The cookie is `__Host-session`: Secure, HttpOnly, SameSite=Strict, for this host only. Chromium and Firefox take a
 //! Secure cookie over plain HTTP from 127.0.0.1 and localhost, which they trust; Safari does not, and needs TLS there too.
 
-use crate::{App, error::Problem};
-use accounts::{Caller, Label, NewSession};
+use crate::{App, error::Problem, guard};
+use accounts::{Browser, Caller, KNOWN_FOR, Label, NewSession};
 use axum::extract::FromRequestParts;
 use base::{Error, Result, Secret, Time};
 use http::{HeaderMap, HeaderValue, header, request::Parts};
+use std::time::Duration;
 
 /// Name of the session cookie.
 pub const COOKIE: &str = "__Host-session";
+/// Name of the cookie by which a browser is known in which somebody signed in before.
+pub const KNOWN: &str = "__Host-known";
 
 /// Who asks. Only for routes whose line asks for a caller.
 pub struct Who(pub Caller);
@@ -26,7 +29,7 @@ impl<S: Sync> FromRequestParts<S> for Who {
 
 /// The caller behind the credential of a request; `Unauthenticated` without a valid one.
 pub async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller> {
-    match (bearer(headers)?, cookie(headers)) {
+    match (bearer(headers)?, cookie(headers, COOKIE)) {
         (Some(token), _) => app.accounts.api_token(&token).await,
         (None, Some(token)) => app.accounts.session(&token).await,
         (None, None) => Err(Error::unauthenticated("sign in, or send a token")),
@@ -44,15 +47,15 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Secret<String>>> {
     }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<Secret<String>> {
+fn cookie(headers: &HeaderMap, wanted: &str) -> Option<Secret<String>> {
     let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| Secret::new(value.to_owned()))
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| Secret::new(value.to_owned()))
 }
 
 /// Whether the request carries a session cookie, valid or not.
 pub fn has_cookie(headers: &HeaderMap) -> bool {
-    cookie(headers).is_some()
+    cookie(headers, COOKIE).is_some()
 }
 
 /// What people recognise the browser by.
@@ -60,10 +63,33 @@ pub fn label(headers: &HeaderMap) -> Label {
     Label::browser(headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default())
 }
 
+/// Where a request comes from, as signing in needs to know it.
+pub struct At(pub Browser);
+
+impl<S: Sync> FromRequestParts<S> for At {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let connection = parts.extensions.get::<guard::Connection>();
+        let connection = connection.ok_or_else(|| Error::internal("the listener gave no connection"))?;
+        let address = connection.peer.ip();
+        Ok(Self(Browser { address, label: label(&parts.headers), known: cookie(&parts.headers, KNOWN) }))
+    }
+}
+
 /// The cookie of a session that began.
 pub fn begun(session: &NewSession, now: Time) -> HeaderValue {
-    let age = session.expires.since(now).as_secs();
-    set_cookie(format!("{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={age}", session.token.expose()))
+    kept(COOKIE, &session.token, session.expires.since(now))
+}
+
+/// The cookie by which the browser is known from now on.
+pub fn known(session: &NewSession) -> Option<HeaderValue> {
+    session.known.as_ref().map(|token| kept(KNOWN, token, KNOWN_FOR))
+}
+
+fn kept(name: &str, token: &Secret<String>, age: Duration) -> HeaderValue {
+    let (token, age) = (token.expose(), age.as_secs());
+    set_cookie(format!("{name}={token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={age}"))
 }
 
 /// The cookie that removes the session's.

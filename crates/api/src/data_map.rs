@@ -7,6 +7,11 @@ policy::personal! {
             retention: Session, protection: Clear, export: Omit("a secret that lets its bearer in"), erase: Delete,
             clauses: [C4_2, C6_2],
         },
+        "__Host-known": {
+            category: Credential, subject: AccountHolder, purposes: [Security: LegitimateInterest], source: Derived,
+            retention: Days(400), protection: Clear, export: Omit("a secret of the browser"), erase: Delete,
+            clauses: [C4_2, C6_2, C9_1_5],
+        },
     }
 }
 

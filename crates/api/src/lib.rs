@@ -15,7 +15,7 @@ mod router;
 mod routes;
 
 pub use access::{Access, Line, View};
-pub use auth::COOKIE;
+pub use auth::{COOKIE, KNOWN};
 pub use data_map::DATA_MAP;
 pub use guard::Connection;
 pub use router::{openapi, router};
@@ -113,10 +113,19 @@ pub const TABLE: &[Line] = &[
     open("POST /api/v1/setup/link", Anyone),
     open("POST /api/v1/setup", Anyone),
     open("POST /api/v1/session", Anyone),
+    // A challenge that was answered right, or is about to be, is the credential
+    open("POST /api/v1/session/second", Anyone),
+    open("POST /api/v1/session/second/passkey/begin", Anyone),
+    open("POST /api/v1/session/second/passkey", Anyone),
+    open("POST /api/v1/session/passkey/begin", Anyone),
+    open("POST /api/v1/session/passkey", Anyone),
     open("GET /api/v1/session", Member),
     open("DELETE /api/v1/session", Member),
     open("PUT /api/v1/session/household", Member),
     open("POST /api/v1/session/confirm", Member),
+    open("POST /api/v1/session/confirm/passkey/begin", Member),
+    open("POST /api/v1/session/confirm/passkey", Member),
+    open("GET /api/v1/session/history", Member),
     open("PUT /api/v1/session/password", Member),
     open("GET /api/v1/sessions", Member),
     open("PATCH /api/v1/sessions/{id}", Member),
@@ -134,6 +143,17 @@ pub const TABLE: &[Line] = &[
     open("PUT /api/v1/profile/login", Member),
     open("POST /api/v1/profile/login/leave", Anyone),
     open("POST /api/v1/profile/login/take", Anyone),
+    // What opens it
+    open("GET /api/v1/factors", Member),
+    open("POST /api/v1/factors/totp", Member),
+    open("POST /api/v1/factors/totp/confirm", Member),
+    open("DELETE /api/v1/factors/totp", Member),
+    open("POST /api/v1/factors/recovery-codes", Member),
+    open("GET /api/v1/passkeys", Member),
+    open("POST /api/v1/passkeys/begin", Member),
+    open("POST /api/v1/passkeys", Member),
+    open("PATCH /api/v1/passkeys/{id}", Member),
+    open("DELETE /api/v1/passkeys/{id}", Member),
     // People and programs
     open("PATCH /api/v1/household", Needs(Admin)),
     open("POST /api/v1/households", Member),

@@ -2,7 +2,7 @@
 
 use crate::grant::{Action, View, ViewId};
 use crate::*;
-use accounts::{Caller, Label, NewSession, Role, Scopes};
+use accounts::{Browser, Caller, Label, NewSession, Role, Scopes};
 use base::{Kind, Pii, Range, Secret, TestClock, Time};
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::MigrationTrait;
@@ -45,7 +45,8 @@ async fn home(db: Db) -> Home {
     let owner = accounts.begin_demo_session(owner, firefox()).await.unwrap().caller;
     let (_, link) = accounts.add_by_hand(&owner, "Bob", Role::Member).await.unwrap();
     let password = secret("seven quiet nightjars sing");
-    let viewer = accounts.redeem_setup(&link.token, None, &password, firefox()).await.unwrap();
+    let browser = Browser { address: [127, 0, 0, 1].into(), label: firefox(), known: None };
+    let viewer = accounts.redeem_setup(&link.token, None, &password, &browser).await.unwrap().session().unwrap();
     Home { devices, accounts, db, clock, terminal: Caller::system(household), owner, viewer }
 }
 

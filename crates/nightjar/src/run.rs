@@ -100,7 +100,7 @@ impl System {
         let vault = Vault::open(keystore.clone(), root_key, shelf, world.clone()).await?;
 
         let keys = column_keys(&vault);
-        let accounts = Accounts::new(main.clone(), world.clone(), keys.clone());
+        let accounts = Accounts::new(main.clone(), world.clone(), keys.clone()).named(&config.server.names)?;
         let devices = Devices::new(main.clone(), world.clone(), keys.clone(), accounts.clone());
         let post = if mode == Mode::Demo { Post::Shown } else { config.mail.post()? };
         let mut listen = config.server.listen;

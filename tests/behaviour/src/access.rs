@@ -66,6 +66,11 @@ const EXPECTED: &[(&str, [u16; 12])] = &[
     ("POST /api/v1/setup/link", [404; 12]),
     ("POST /api/v1/setup", [404; 12]),
     ("POST /api/v1/session", [401; 12]),
+    ("POST /api/v1/session/second", [401; 12]),
+    ("POST /api/v1/session/second/passkey/begin", [401; 12]),
+    ("POST /api/v1/session/second/passkey", [401; 12]),
+    ("POST /api/v1/session/passkey/begin", [200; 12]),
+    ("POST /api/v1/session/passkey", [401; 12]),
     ("GET /api/v1/session", [401, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
     // What belongs to a person, a token cannot do.
     ("DELETE /api/v1/session", [401, 204, 204, 204, 204, 204, 400, 400, 400, 400, 400, 400]),
@@ -114,6 +119,21 @@ const EXPECTED: &[(&str, [u16; 12])] = &[
     ("GET /api/v1/storage", [401, 200, 200, 200, 200, 403, 200, 403, 403, 403, 403, 200]),
     ("PUT /api/v1/session/household", [401, 204, 204, 204, 204, 404, 403, 403, 403, 403, 403, 403]),
     ("POST /api/v1/session/confirm", [401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/session/confirm/passkey/begin", [401, 409, 409, 409, 409, 409, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/session/confirm/passkey", [401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/session/history", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/factors", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/factors/totp", [401, 201, 201, 201, 201, 201, 403, 403, 403, 403, 403, 403]),
+    // A wrong code, so that it is never on.
+    ("POST /api/v1/factors/totp/confirm", [401, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("DELETE /api/v1/factors/totp", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
+    // Without a second factor there is nothing for them to stand in for.
+    ("POST /api/v1/factors/recovery-codes", [401, 409, 409, 409, 409, 409, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/passkeys", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/passkeys/begin", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/passkeys", [401, 400, 400, 400, 400, 400, 403, 403, 403, 403, 403, 403]),
+    ("PATCH /api/v1/passkeys/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
+    ("DELETE /api/v1/passkeys/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
     ("PATCH /api/v1/sessions/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
     ("GET /api/v1/sign-up", [200; 12]),
     ("POST /api/v1/sign-up", [403; 12]),
@@ -222,7 +242,7 @@ impl Scene {
             let made = house.accounts.create_token(&caller, None, [Scope::MediaRead].into_iter().collect(), None).await;
             return made.expect("a token").id.to_string();
         }
-        if operation.contains("/sessions/") {
+        if operation.contains("/sessions/") || operation.contains("/passkeys/") {
             return TokenId::generate(&house.world).to_string();
         }
         if matches!(operation, "PATCH /api/v1/cameras/{id}" | "DELETE /api/v1/cameras/{id}") {
@@ -277,6 +297,18 @@ impl Scene {
             "POST /api/v1/setup" => json!({ "token": "wrong", "login": "Eve", "password": "correct horse battery" }),
             "POST /api/v1/session" => json!({ "login": self.name(), "password": "correct horse battery" }),
             "PUT /api/v1/session/household" => json!({ "id": self.served.house.household.uuid() }),
+            "POST /api/v1/session/second" => json!({ "challenge": "wrong", "code": "000000" }),
+            "POST /api/v1/session/second/passkey/begin" => json!({ "challenge": "wrong" }),
+            "POST /api/v1/session/second/passkey"
+            | "POST /api/v1/session/passkey"
+            | "POST /api/v1/session/confirm/passkey" => {
+                let response = json!({ "authenticatorData": "", "clientDataJSON": "", "signature": "" });
+                let credential = json!({ "id": "AA", "rawId": "AA", "type": "public-key", "response": response });
+                json!({ "ceremony": "wrong", "credential": credential })
+            }
+            "POST /api/v1/factors/totp/confirm" => json!({ "code": "000000" }),
+            "POST /api/v1/passkeys" => json!({ "ceremony": "wrong", "credential": {} }),
+            "PATCH /api/v1/passkeys/{id}" => json!({ "name": "Phone" }),
             "POST /api/v1/session/confirm" => json!({ "password": "wrong" }),
             "PATCH /api/v1/sessions/{id}" => json!({ "name": "Kitchen" }),
             "POST /api/v1/sign-up" => json!({

@@ -4,9 +4,11 @@
 mod accounts;
 pub mod cameras;
 mod changes;
+mod factors;
 mod health;
 mod inbox;
 mod live;
+mod passkeys;
 mod playback;
 pub mod privacy;
 mod profile;
@@ -106,9 +108,17 @@ pub fn handlers() -> Vec<Handler> {
         setup::look,
         setup::redeem,
         session::sign_in,
+        session::second,
+        passkeys::begin_second,
+        passkeys::second,
+        passkeys::begin_sign_in,
+        passkeys::sign_in,
         session::show,
         session::select,
         session::confirm,
+        passkeys::begin_confirmation,
+        passkeys::confirm,
+        session::history,
         session::change_password,
         session::sign_out,
         session::list,
@@ -123,6 +133,16 @@ pub fn handlers() -> Vec<Handler> {
         profile::change_login,
         profile::leave_address,
         profile::take_address,
+        factors::show,
+        factors::set_up_totp,
+        factors::turn_on_totp,
+        factors::turn_off_totp,
+        factors::renew_recovery_codes,
+        passkeys::list,
+        passkeys::begin,
+        passkeys::add,
+        passkeys::rename,
+        passkeys::remove,
         accounts::household,
         accounts::found,
         accounts::list,

@@ -2,20 +2,18 @@
 
 use crate::{
     App,
-    auth::{self, Who},
+    auth::{self, At, Who},
     error::Result,
     extract::{Json, Path},
-    guard::Connection,
     routes::List,
 };
-use accounts::{Caller, HouseholdId, Language, NewSession, Role, SessionId};
+use accounts::{Caller, HouseholdId, Language, NewSession, Role, SessionId, SignIn, SignInLine};
 use axum::{
-    Extension,
     extract::State,
     response::{IntoResponse, Response},
 };
 use base::{Error, Secret, Time};
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -24,7 +22,8 @@ use uuid::Uuid;
 /// What a person signs in with.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SignIn {
+#[schema(as = SignIn)]
+pub struct FirstFactor {
     /// The e-mail address or user name.
     login: String,
     password: String,
@@ -186,25 +185,67 @@ impl From<accounts::Place> for Place {
 
 /// The answer to who has just signed in: the session cookie, and who it is.
 pub async fn begun(app: &App, status: StatusCode, session: &NewSession) -> Result<Response> {
-    let cookie = auth::begun(session, app.world.clock.now());
     let body = axum::Json(Session::of(app, &session.caller).await?);
-    Ok((status, [(header::SET_COOKIE, cookie)], body).into_response())
+    let mut response = (status, body).into_response();
+    let cookies = [Some(auth::begun(session, app.world.clock.now())), auth::known(session)];
+    for cookie in cookies.into_iter().flatten() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
-/// Sign in. The answer sets the session cookie.
-#[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = SignIn, responses(
+/// What is asked for after the first factor.
+#[derive(Serialize, ToSchema)]
+pub struct Challenge {
+    /// Goes with the answer: to `/api/v1/session/second`, or for a passkey to `/api/v1/session/second/passkey`.
+    challenge: String,
+    /// Any of these will do: `passkey`, `totp` (a code of the authenticator app), `recovery` (a recovery code).
+    methods: Vec<&'static str>,
+    /// Until when it can be answered.
+    #[schema(value_type = String, format = DateTime)]
+    expires: Time,
+}
+
+/// The answer to who has shown a first factor: signed in, or 202 and what is asked for besides.
+pub async fn arrived(app: &App, status: StatusCode, came: SignIn) -> Result<Response> {
+    let challenge = match came {
+        SignIn::SignedIn(session) => return begun(app, status, &session).await,
+        SignIn::SecondFactor(challenge) => challenge,
+    };
+    let methods = challenge.methods.iter().map(|method| method.as_str()).collect();
+    let body = Challenge { challenge: challenge.token.expose().clone(), methods, expires: challenge.expires };
+    Ok((StatusCode::ACCEPTED, axum::Json(body)).into_response())
+}
+
+/// Sign in. The answer sets the session cookie, or asks for a second factor.
+#[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = FirstFactor, responses(
     (status = 200, description = "Signed in", body = Session),
+    (status = 202, description = "A second factor is asked for", body = Challenge),
     (status = 401, description = "Wrong user name or password", body = crate::error::Problem),
     (status = 429, description = "Too many attempts; see Retry-After", body = crate::error::Problem),
 ))]
-pub async fn sign_in(
-    State(app): State<Arc<App>>,
-    Extension(connection): Extension<Connection>,
-    headers: HeaderMap,
-    Json(body): Json<SignIn>,
-) -> Result<Response> {
+pub async fn sign_in(State(app): State<Arc<App>>, At(browser): At, Json(body): Json<FirstFactor>) -> Result<Response> {
     let password = Secret::new(body.password);
-    let session = app.accounts.sign_in(&body.login, &password, connection.peer.ip(), auth::label(&headers)).await?;
+    arrived(&app, StatusCode::OK, app.accounts.sign_in(&body.login, &password, &browser).await?).await
+}
+
+/// The answer to a challenge.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactor {
+    challenge: String,
+    /// A code of the authenticator app, or a recovery code.
+    code: String,
+}
+
+/// Answer the challenge with a code: one is signed in.
+#[utoipa::path(post, path = "/api/v1/session/second", tag = "session", request_body = SecondFactor, responses(
+    (status = 200, description = "Signed in", body = Session),
+    (status = 401, description = "Wrong, too late, or too often", body = crate::error::Problem),
+))]
+pub async fn second(State(app): State<Arc<App>>, At(browser): At, Json(body): Json<SecondFactor>) -> Result<Response> {
+    let challenge = Secret::new(body.challenge);
+    let session = app.accounts.second_by_code(&challenge, &body.code, &browser).await?;
     begun(&app, StatusCode::OK, &session).await
 }
 
@@ -234,6 +275,8 @@ pub async fn select(State(app): State<Arc<App>>, Who(caller): Who, Json(body): J
 pub struct Confirmation {
     /// The demo has none, and asks for none.
     password: Option<String>,
+    /// Instead of the password: a code of the authenticator app.
+    code: Option<String>,
 }
 
 /// Show again who one is, for what needs that: sharing, export, closing, keys. It lasts ten minutes.
@@ -243,11 +286,15 @@ pub async fn confirm(
     Who(caller): Who,
     Json(body): Json<Confirmation>,
 ) -> Result<StatusCode> {
+    if let Some(code) = &body.code {
+        app.accounts.confirm_by_code(&caller, code).await?;
+        return Ok(StatusCode::NO_CONTENT);
+    }
     match body.password {
         None if app.http.demo.is_some() && app.http.demo == caller.account() => {
             app.accounts.confirm_demo(&caller).await?;
         }
-        None => return Err(Error::invalid("give the password").field("password").into()),
+        None => return Err(Error::invalid("give the password, or a code").field("password").into()),
         Some(password) => app.accounts.confirm(&caller, &Secret::new(password)).await?,
     }
     Ok(StatusCode::NO_CONTENT)
@@ -257,7 +304,8 @@ pub async fn confirm(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPassword {
-    old_password: String,
+    /// May be left out by who has none; that needs a fresh confirmation.
+    old_password: Option<String>,
     password: String,
 }
 
@@ -268,7 +316,8 @@ pub async fn change_password(
     Who(caller): Who,
     Json(body): Json<NewPassword>,
 ) -> Result<StatusCode> {
-    app.accounts.change_password(&caller, &Secret::new(body.old_password), &Secret::new(body.password)).await?;
+    let old = body.old_password.map(Secret::new);
+    app.accounts.change_password(&caller, old.as_ref(), &Secret::new(body.password)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -312,6 +361,32 @@ pub async fn list(State(app): State<Arc<App>>, Who(caller): Who) -> Result<axum:
         current: session.current,
     };
     Ok(axum::Json(List::whole(sessions.into_iter().map(item).collect())))
+}
+
+/// A sign-in to one's account, or an attempt.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignInLine)]
+pub struct Line {
+    #[schema(value_type = String, format = DateTime)]
+    at: Time,
+    /// Browser and system, as in `Firefox on Linux`.
+    agent: String,
+    /// What was shown, as in `password+totp`: of `password passkey link issuer sign-up totp recovery demo`.
+    method: String,
+    /// `signed-in`, `wrong-password` or `wrong-second-factor`.
+    outcome: &'static str,
+}
+
+/// The sign-ins to one's account in the last 90 days, the newest first; 200 at most.
+#[utoipa::path(get, path = "/api/v1/session/history", tag = "session", responses((status = 200, body = List<Line>)))]
+pub async fn history(State(app): State<Arc<App>>, Who(caller): Who) -> Result<axum::Json<List<Line>>> {
+    let item = |line: SignInLine| Line {
+        at: line.at,
+        agent: line.label.as_str().into(),
+        method: line.method,
+        outcome: line.outcome.as_str(),
+    };
+    Ok(axum::Json(List::whole(app.accounts.history(&caller).await?.into_iter().map(item).collect())))
 }
 
 /// What to call a browser.

@@ -2,14 +2,16 @@
 //! comes here in a body, so that no log and no Referer ever holds it.
 
 use crate::{
-    App, auth,
+    App,
+    auth::At,
     error::Result,
     extract::Json,
-    routes::session::{self, RoleName, Session},
+    routes::session::{self, Challenge, RoleName, Session},
 };
+use accounts::SignIn;
 use axum::{extract::State, response::Response};
 use base::{Secret, Time};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -58,15 +60,15 @@ pub struct Choice {
 /// Use up a set-up link: set the password and sign in.
 #[utoipa::path(post, path = "/api/v1/setup", tag = "setup", request_body = Choice, responses(
     (status = 201, description = "Signed in", body = Session),
+    (status = 202, description = "The password is set; a second factor is asked for", body = Challenge),
     (status = 400, description = "A field is not acceptable", body = crate::error::Problem),
     (status = 404, description = "Unknown, used, void or expired", body = crate::error::Problem),
 ))]
-pub async fn redeem(State(app): State<Arc<App>>, headers: HeaderMap, Json(body): Json<Choice>) -> Result<Response> {
+pub async fn redeem(State(app): State<Arc<App>>, At(browser): At, Json(body): Json<Choice>) -> Result<Response> {
     let (token, password) = (Secret::new(body.token), Secret::new(body.password));
-    let label = auth::label(&headers);
-    let session = app.accounts.redeem_setup(&token, body.login.as_deref(), &password, label).await?;
-    if let Some(zone) = &body.zone {
+    let came = app.accounts.redeem_setup(&token, body.login.as_deref(), &password, &browser).await?;
+    if let (SignIn::SignedIn(session), Some(zone)) = (&came, &body.zone) {
         app.accounts.set_zone(&session.caller, zone).await?;
     }
-    session::begun(&app, StatusCode::CREATED, &session).await
+    session::arrived(&app, StatusCode::CREATED, came).await
 }

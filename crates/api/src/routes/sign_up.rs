@@ -1,23 +1,22 @@
 //! Signing up, showing that an address is one's own, and asking for a new password.
 
 use crate::{
-    App, auth,
+    App,
+    auth::At,
     error::Result,
     extract::Json,
-    guard::Connection,
     routes::{
-        session::{self, LanguageCode, Session},
+        session::{self, Challenge, LanguageCode, Session},
         setup::Token,
     },
 };
 use accounts::{NewAccount, SignUp, SignedUp};
 use axum::{
-    Extension,
     extract::State,
     response::{IntoResponse, Response},
 };
 use base::{Error, Secret};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -52,7 +51,8 @@ pub async fn terms(State(app): State<Arc<App>>) -> axum::Json<Terms> {
 pub struct Form {
     /// An e-mail address; where there is no mail, a user name will do.
     login: String,
-    password: String,
+    /// May be left out where mail is sent: once the address is confirmed, one adds a passkey.
+    password: Option<String>,
     /// The name that others see.
     display_name: Option<String>,
     phone: Option<String>,
@@ -72,26 +72,20 @@ pub struct Form {
     (status = 202, description = "A mail is on its way"),
     (status = 403, description = "Signing up needs an invitation, or is closed", body = crate::error::Problem),
 ))]
-pub async fn sign_up(
-    State(app): State<Arc<App>>,
-    Extension(connection): Extension<Connection>,
-    headers: HeaderMap,
-    Json(body): Json<Form>,
-) -> Result<Response> {
+pub async fn sign_up(State(app): State<Arc<App>>, At(browser): At, Json(body): Json<Form>) -> Result<Response> {
     let proven = admitted(&app, &body).await?;
     let policy = accepted(&app, body.policy)?;
     let language = ::policy::Language::parse(accounts::Language::from(body.language).as_str());
     let new = NewAccount {
         login: body.login,
-        password: Secret::new(body.password),
+        password: body.password.map(Secret::new),
         display_name: body.display_name,
         phone: body.phone,
         language: body.language.into(),
         adult: body.adult,
         policy,
     };
-    let address = connection.peer.ip();
-    match app.accounts.sign_up(new, app.can_mail, proven, address, auth::label(&headers)).await? {
+    match app.accounts.sign_up(new, app.can_mail, proven, &browser).await? {
         SignedUp::SignedIn(session) => {
             app.privacy.accept(&session.caller, policy, language.unwrap_or(::policy::Language::English)).await?;
             session::begun(&app, StatusCode::CREATED, &session).await
@@ -126,10 +120,13 @@ async fn admitted(app: &App, form: &Form) -> Result<bool> {
 }
 
 /// Show, with the link that was mailed, that the address is one's own. The account opens, and one is signed in.
-#[utoipa::path(post, path = "/api/v1/sign-up/verify", tag = "sign-up", request_body = Token, responses((status = 200, body = Session)))]
-pub async fn verify(State(app): State<Arc<App>>, headers: HeaderMap, Json(body): Json<Token>) -> Result<Response> {
-    let session = app.accounts.verify_address(&Secret::new(body.token), auth::label(&headers)).await?;
-    session::begun(&app, StatusCode::OK, &session).await
+#[utoipa::path(post, path = "/api/v1/sign-up/verify", tag = "sign-up", request_body = Token, responses(
+    (status = 200, description = "Signed in", body = Session),
+    (status = 202, description = "The address is confirmed; a second factor is asked for", body = Challenge),
+))]
+pub async fn verify(State(app): State<Arc<App>>, At(browser): At, Json(body): Json<Token>) -> Result<Response> {
+    let came = app.accounts.verify_address(&Secret::new(body.token), &browser).await?;
+    session::arrived(&app, StatusCode::OK, came).await
 }
 
 /// The login of somebody who forgot the password.
@@ -144,10 +141,10 @@ pub struct Forgotten {
 #[utoipa::path(post, path = "/api/v1/sign-up/forgotten", tag = "sign-up", request_body = Forgotten, responses((status = 202)))]
 pub async fn forgotten(
     State(app): State<Arc<App>>,
-    Extension(connection): Extension<Connection>,
+    At(browser): At,
     Json(body): Json<Forgotten>,
 ) -> Result<StatusCode> {
-    app.accounts.spend(connection.peer.ip())?;
+    app.accounts.spend(&browser)?;
     // The answer does not wait, so that its time tells nothing either.
     tokio::spawn(async move {
         if let Err(error) = app.accounts.forgotten(&body.login).await {
