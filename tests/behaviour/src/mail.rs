@@ -152,15 +152,16 @@ async fn person(house: &House, login: &str) -> AccountId {
 async fn sign_up(house: &House, login: &str, by_mail: bool) -> SignedUp {
     let new = NewAccount {
         login: login.into(),
-        password: Secret::new("eleven loud magpies argue".into()),
+        password: Some(Secret::new("eleven loud magpies argue".into())),
         display_name: None,
         phone: None,
         language: accounts::Language::De,
         adult: true,
         policy: 1,
     };
-    let here = "127.0.0.1".parse().expect("an address");
-    house.accounts.sign_up(new, by_mail, !by_mail, here, Label::browser("")).await.expect("an account")
+    let address = "127.0.0.1".parse().expect("an address");
+    let here = accounts::Browser { address, label: Label::browser(""), known: None };
+    house.accounts.sign_up(new, by_mail, !by_mail, &here).await.expect("an account")
 }
 
 fn joined() -> Notice {
