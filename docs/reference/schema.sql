@@ -156,6 +156,17 @@ CREATE TABLE "exports" (
     "error" text NULL -- errors hold nothing personal
 );
 
+CREATE TABLE "facts" (
+    "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, -- counts up
+    "kind" varchar(64) NOT NULL, -- a word of the program
+    "body" text NOT NULL, -- personal: user.unique_id; readable to the server's operator; 7 days
+    "created" integer NOT NULL, -- when the fact was written
+    "done" integer NULL, -- when the reaction had run
+    "attempts" integer NOT NULL, -- a count
+    "next" integer NOT NULL -- when the reaction runs next
+);
+CREATE INDEX "facts_done" ON "facts" ("done", "kind", "id");
+
 CREATE TABLE "gaps" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
     "camera" uuid_text NOT NULL, -- opaque id
@@ -188,6 +199,16 @@ CREATE TABLE "households" (
     "created" integer NOT NULL -- when the household was set up
 );
 
+CREATE TABLE "inbox" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; 365 days
+    "notice" blob NOT NULL, -- personal: user.behavior; encrypted under the account's key; 365 days
+    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; 365 days
+    "read" integer NULL, -- personal: user.behavior; readable to the server's operator; 365 days
+    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "inbox_account" ON "inbox" ("account", "id");
+
 CREATE TABLE "invitations" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
     "household" uuid_text NOT NULL, -- personal: user.account.membership; readable to the server's operator; 7 days
@@ -199,6 +220,23 @@ CREATE TABLE "invitations" (
     "expires" integer NOT NULL -- when the link ends
 );
 CREATE INDEX "invitations_household" ON "invitations" ("household");
+
+CREATE TABLE "jobs" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "kind" varchar(64) NOT NULL, -- a word of the program
+    "subject" uuid_text NULL, -- personal: user.unique_id; readable to the server's operator; 30 days
+    "body" text NOT NULL, -- personal: user.unique_id; readable to the server's operator; 30 days
+    "state" varchar(16) NOT NULL, -- how the work stands
+    "progress" integer NOT NULL, -- how far the work is, in thousandths
+    "attempts" integer NOT NULL, -- a count
+    "failures" integer NOT NULL, -- a count
+    "next" integer NOT NULL, -- when the work is taken up next
+    "lease_until" integer NULL, -- until when a runner has the work
+    "error" text NULL, -- errors hold nothing personal
+    "created" integer NOT NULL, -- when the work was asked for
+    "finished" integer NULL -- when the work was done
+);
+CREATE INDEX "jobs_state" ON "jobs" ("state", "next");
 
 CREATE TABLE "links" (
     "hash" blob(32) NOT NULL PRIMARY KEY, -- personal: user.authorization.credentials; only a hash of a random secret; 14 days
@@ -212,6 +250,32 @@ CREATE TABLE "links" (
     FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
 );
 CREATE INDEX "links_account" ON "links" ("account");
+
+CREATE TABLE "mail_choices" (
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; until the account is closed
+    "topic" varchar(16) NOT NULL, -- personal: user.preferences; readable to the server's operator; until the account is closed
+    "wanted" boolean NOT NULL, -- personal: user.preferences; readable to the server's operator; until the account is closed
+    "changed" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    PRIMARY KEY ("account", "topic"),
+    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
+);
+
+CREATE TABLE "mails" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "account" uuid_text NULL, -- personal: user.unique_id; readable to the server's operator; 10 days
+    "recipient" blob NOT NULL, -- personal: user.contact.email; encrypted under the account's key; 10 days
+    "letter" blob NOT NULL, -- personal: user.behavior; encrypted under the account's key; 10 days
+    "class" varchar(16) NOT NULL, -- how much the mail is needed
+    "topic" varchar(16) NULL, -- which switch stops such mails
+    "state" varchar(16) NOT NULL, -- how the sending stands
+    "attempts" integer NOT NULL, -- a count
+    "next" integer NOT NULL, -- when it is tried next
+    "created" integer NOT NULL, -- when the mail was written
+    "done" integer NULL, -- when it went out or was given up
+    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "mails_account" ON "mails" ("account", "id");
+CREATE INDEX "mails_state" ON "mails" ("state", "next");
 
 CREATE TABLE "members" (
     "household" uuid_text NOT NULL, -- personal: user.account.membership; readable to the server's operator; until the account is closed
@@ -287,6 +351,11 @@ CREATE TABLE "stream_params" (
     "body" blob NOT NULL -- personal: user.device.telemetry; readable to the server's operator; until you remove the camera
 );
 CREATE INDEX "stream_params_by_stream" ON "stream_params" ("camera", "stream");
+
+CREATE TABLE "suppressed" (
+    "address_index" blob(32) NOT NULL PRIMARY KEY, -- personal: user.contact.email; only a keyed hash; 3650 days
+    "created" integer NOT NULL -- when the index was noted
+);
 
 CREATE TABLE "usage_samples" (
     "camera" uuid_text NOT NULL, -- opaque id
