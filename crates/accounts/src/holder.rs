@@ -111,11 +111,9 @@ impl Holder for Accounts {
 
     async fn erase(&self, subject: &Subject) -> Result<()> {
         let (rest, [accounts, households]) = ROWS.split_last_chunk().expect("there are more than two tables");
-        if policy::enforce!(C3_2) {
-            holding::erase(&self.db, rest, subject).await?;
-        }
-        // With the row goes the index of the login, so that the same person can open another account.
-        if policy::enforce!(C3_4) {
+        holding::erase(&self.db, rest, subject).await?;
+        // With the row go all details of the person, and the index of the login, so that another account can be opened.
+        if policy::enforce!(C3_2) && policy::enforce!(C3_4) {
             holding::erase(&self.db, std::slice::from_ref(accounts), subject).await?;
         }
         holding::erase(&self.db, std::slice::from_ref(households), subject).await

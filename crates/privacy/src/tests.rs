@@ -401,6 +401,7 @@ async fn an_erasure_that_is_killed_at_any_call_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn an_erasure_is_not_done_while_a_look_finds_something() {
+    policy::prove!(C3_5);
     db::testing::each(all_migrations, |db| async move {
         let office = Office::open(db).await;
         office.privacy.close(&subject(), Reason::Asked, Duration::ZERO).await.unwrap();
