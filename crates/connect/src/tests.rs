@@ -410,5 +410,6 @@ fn newcomer(login: &str) -> NewAccount {
         phone: None,
         language: Language::En,
         adult: true,
+        policy: 1,
     }
 }
