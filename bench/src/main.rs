@@ -10,6 +10,7 @@ mod micro;
 mod process;
 mod recorder;
 mod server;
+mod sign_in;
 
 use std::{env, path::PathBuf, process::ExitCode};
 
@@ -50,13 +51,14 @@ pub struct Place {
 
 type Part = (&'static str, fn(&Place) -> Result<Vec<Figure>>);
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("vault", micro::run),
     ("recorder-32", recorder::thirty_two),
     ("recorder-128", recorder::hundred_and_twenty_eight),
     ("recorder-1000", recorder::thousand),
     ("index", index::run),
     ("live", live::run),
+    ("sign-in", sign_in::run),
 ];
 
 fn main() -> ExitCode {

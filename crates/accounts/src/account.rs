@@ -428,7 +428,7 @@ impl Accounts {
 
 /// Makes others who change what the account can be opened with wait until this transaction ends.
 pub(crate) async fn lock(conn: &impl ConnectionTrait, id: AccountId) -> Result<()> {
-    let touch = Entity::update_many().col_expr(Column::Created, Expr::col(Column::Created).into());
+    let touch = Entity::update_many().col_expr(Column::Created, Expr::col(Column::Created));
     touch.filter(Column::Id.eq(id.uuid())).exec(conn).await.map(drop).map_err(db::error)
 }
 

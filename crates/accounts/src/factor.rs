@@ -3,7 +3,7 @@
 //! A second factor is an authenticator app or a passkey: with one of them a password alone does not open the account, and
 //! may be shorter. Invariants: a short password never stands alone; nobody takes away the last way in.
 
-use crate::{AccountId, Accounts, Caller, account, credential, passkey, recovery, totp};
+use crate::{AccountId, Accounts, Caller, account, credential, oidc, passkey, recovery, totp};
 use base::{Error, Result};
 use sea_orm::{ConnectionTrait, entity::prelude::Uuid};
 use std::collections::HashSet;
@@ -19,6 +19,8 @@ pub struct Factors {
     pub passkeys: u64,
     /// How many recovery codes are left.
     pub recovery_codes: u64,
+    /// How many other services sign the person in.
+    pub identities: u64,
 }
 
 impl Factors {
@@ -46,16 +48,15 @@ impl Factors {
 
     /// An error if the account would be left without a way in, or with a password that is too short to be the only one.
     fn check_left(self) -> Result<()> {
-        if self.second() || self.strong {
-            return Ok(());
-        }
-        Err(match self.password {
-            true => Error::conflict(format!(
+        match self.password {
+            true if self.second() || self.strong => Ok(()),
+            true => Err(Error::conflict(format!(
                 "your password is too short to stand alone; choose one of {} or more characters first",
                 credential::SHORTEST_PASSWORD
-            )),
-            false => Error::conflict("this is your last way in; choose a password or add another passkey first"),
-        })
+            ))),
+            false if self.passkeys > 0 || self.identities > 0 => Ok(()),
+            false => Err(Error::conflict("this is your last way in; choose a password or add another passkey first")),
+        }
     }
 }
 
@@ -69,6 +70,7 @@ impl Accounts {
     pub(crate) async fn who_can_sign_in(&self, accounts: &[Uuid]) -> Result<HashSet<Uuid>> {
         let mut holders = credential::holders(&self.db, accounts).await?;
         holders.extend(passkey::holders(&self.db, accounts).await?);
+        holders.extend(oidc::holders(&self.db, accounts).await?);
         Ok(holders)
     }
 
@@ -80,6 +82,7 @@ impl Accounts {
             totp: totp::is_on(conn, account).await?,
             passkeys: passkey::count(conn, account).await?,
             recovery_codes: recovery::left(conn, account).await?,
+            identities: oidc::count(conn, account).await?,
         })
     }
 

@@ -18,6 +18,7 @@ mod language;
 mod limit;
 mod link;
 mod member;
+mod oidc;
 mod passkey;
 mod pending;
 mod recovery;
@@ -45,6 +46,7 @@ pub use label::Label;
 pub use language::Language;
 pub use link::{NewLink, Setup, Step};
 pub use member::{Person, Place};
+pub use oidc::{Agreement, Fetch, Identity, Issuer, Offer, RETURN_PATH, WayBack, WayOut};
 pub use passkey::{Ceremony, NewPasskey, Passkey};
 pub use recovery::CODES;
 pub use schema::migrations;
@@ -78,6 +80,10 @@ base::id!(
     /// A passkey.
     PasskeyId
 );
+base::id!(
+    /// A link between an account and another service.
+    IdentityId
+);
 
 /// The data map of this context's tables.
 pub const DATA_MAP: &[policy::Table] = &[
@@ -88,6 +94,7 @@ pub const DATA_MAP: &[policy::Table] = &[
     totp::MAP,
     recovery::MAP,
     passkey::MAP,
+    oidc::MAP,
     known::MAP,
     history::MAP,
     session::MAP,
@@ -103,6 +110,7 @@ pub struct Accounts {
     keys: ColumnKeys,
     passwords: Arc<credential::Passwords>,
     passkeys: Arc<passkey::Passkeys>,
+    issuers: Arc<oidc::Issuers>,
     challenges: Arc<pending::Pending<second::Awaited>>,
     /// Wrong passwords of one login from one network or browser.
     per_login: Arc<limit::Limiter<[u8; 32]>>,
@@ -128,6 +136,7 @@ impl Accounts {
         Self {
             passwords: Arc::new(credential::Passwords::new(world.clone())),
             passkeys: Arc::new(passkey::Passkeys::new(&[]).expect("localhost is a host name")),
+            issuers: Arc::new(oidc::Issuers::none()),
             challenges: Arc::new(pending::Pending::new()),
             per_login: Arc::new(limit::Limiter::new(10, seconds(60), REMEMBERED)),
             per_target: Arc::new(limit::Limiter::new(100, Duration::from_millis(500), REMEMBERED)),

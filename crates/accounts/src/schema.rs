@@ -145,12 +145,13 @@ impl MigrationTrait for Factors {
         // Until now every password was long enough to stand alone.
         let strong = Table::alter().table("credentials").add_column(boolean("strong").default(true)).to_owned();
         manager.alter_table(strong).await?;
-        for table in [totp(), recovery_codes(), passkeys(), known_browsers(), sign_ins()] {
+        for table in [totp(), recovery_codes(), passkeys(), identities(), known_browsers(), sign_ins()] {
             manager.create_table(table).await?;
         }
         for (table, column) in [
             ("recovery_codes", "account"),
             ("passkeys", "account"),
+            ("identities", "account"),
             ("known_browsers", "account"),
             ("sign_ins", "account"),
             ("sign_ins", "at"),
@@ -195,6 +196,19 @@ fn passkeys() -> TableCreateStatement {
         .col(big_integer("created"))
         .col(big_integer_null("last_used"))
         .foreign_key(&mut belongs_to("passkeys", "account", "accounts"))
+        .to_owned()
+}
+
+fn identities() -> TableCreateStatement {
+    Table::create()
+        .table("identities")
+        .col(uuid("id").primary_key())
+        .col(uuid("account"))
+        .col(string_len("issuer", 64))
+        .col(binary_len("subject_index", 32).unique_key())
+        .col(big_integer("created"))
+        .col(big_integer_null("last_used"))
+        .foreign_key(&mut belongs_to("identities", "account", "accounts"))
         .to_owned()
 }
 

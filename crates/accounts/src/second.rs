@@ -78,7 +78,7 @@ impl Accounts {
     ) -> Result<Arrived> {
         account.require_open()?;
         let factors = self.factors_of(conn, account.id.into()).await?;
-        if !factors.second() {
+        if !(factors.second() && policy::enforce!(C9_1_5)) {
             return Ok(Arrived::In(self.admit(conn, account, &[first], browser).await?));
         }
         let network = browser.network();

@@ -41,6 +41,17 @@ pub struct NewAccount {
     pub policy: u32,
 }
 
+impl NewAccount {
+    pub(crate) fn require_adult(&self) -> Result<()> {
+        policy::enforce!(
+            C11_1,
+            self.adult,
+            Error::invalid("an account is for people of 18 or older; say that you are").field("adult")
+        );
+        Ok(())
+    }
+}
+
 /// What came of signing up.
 #[derive(Debug)]
 pub enum SignedUp {
@@ -54,11 +65,7 @@ impl Accounts {
     /// Makes an account. `by_mail` says that links can be mailed, `proven` that the invitation came to this very address.
     pub async fn sign_up(&self, new: NewAccount, by_mail: bool, proven: bool, browser: &Browser) -> Result<SignedUp> {
         self.spend(browser)?;
-        policy::enforce!(
-            C11_1,
-            new.adult,
-            Error::invalid("an account is for people of 18 or older; say that you are").field("adult")
-        );
+        new.require_adult()?;
         let login = account::login(&new.login)?;
         policy::enforce!(
             C1_1_1,
@@ -127,6 +134,11 @@ impl Accounts {
         let account = self.insert_signed_up(&tx, login, chosen, details, false, proven).await?;
         tx.commit().await.map_err(db::error)?;
         Ok(account)
+    }
+
+    /// An open account whose address somebody else has confirmed.
+    pub(crate) async fn insert_with(&self, conn: &impl ConnectionTrait, new: &NewAccount) -> Result<account::Model> {
+        self.insert_signed_up(conn, &new.login, None, details(new)?, false, true).await
     }
 
     async fn insert_signed_up(

@@ -5,6 +5,7 @@ use base::{Kind, Secret, TestClock, Time};
 
 mod authenticator;
 mod factors;
+mod oidc;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);

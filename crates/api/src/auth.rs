@@ -63,6 +63,19 @@ pub fn label(headers: &HeaderMap) -> Label {
     Label::browser(headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default())
 }
 
+/// Name of the cookie that shows that a browser that comes back from another service is the one that left.
+const AWAY: &str = "__Host-away";
+
+/// The cookie of a browser that goes to another service, for as long as its way back is good.
+pub fn away(keep: &Secret<String>) -> HeaderValue {
+    kept(AWAY, keep, Duration::from_secs(300))
+}
+
+/// What a browser kept that comes back from another service.
+pub fn kept_away(headers: &HeaderMap) -> Option<Secret<String>> {
+    cookie(headers, AWAY)
+}
+
 /// Where a request comes from, as signing in needs to know it.
 pub struct At(pub Browser);
 

@@ -12,6 +12,11 @@ policy::personal! {
             retention: Days(400), protection: Clear, export: Omit("a secret of the browser"), erase: Delete,
             clauses: [C4_2, C6_2, C9_1_5],
         },
+        "__Host-away": {
+            category: Credential, subject: AccountHolder, purposes: [SignIn: Contract], source: Derived,
+            retention: Minutes(5), protection: Clear, export: Omit("a secret of the browser"), erase: Delete,
+            clauses: [C1_1_6, C4_2, C6_2],
+        },
     }
 }
 

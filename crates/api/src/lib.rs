@@ -154,6 +154,15 @@ pub const TABLE: &[Line] = &[
     open("POST /api/v1/passkeys", Member),
     open("PATCH /api/v1/passkeys/{id}", Member),
     open("DELETE /api/v1/passkeys/{id}", Member),
+    // Other services that sign people in; what came back from one is the credential
+    open("GET /api/v1/oidc", Anyone),
+    open("POST /api/v1/oidc/{name}", Anyone),
+    open("POST /api/v1/oidc/{name}/link", Member),
+    open("POST /api/v1/oidc/return", Anyone),
+    open("POST /api/v1/oidc/agree", Anyone),
+    open("GET /api/v1/identities", Member),
+    open("POST /api/v1/identities", Member),
+    open("DELETE /api/v1/identities/{id}", Member),
     // People and programs
     open("PATCH /api/v1/household", Needs(Admin)),
     open("POST /api/v1/households", Member),

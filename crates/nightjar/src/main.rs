@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod control;
 mod data_map;
+mod issuers;
 mod listen;
 mod log;
 mod reactions;

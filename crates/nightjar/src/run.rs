@@ -101,6 +101,7 @@ impl System {
 
         let keys = column_keys(&vault);
         let accounts = Accounts::new(main.clone(), world.clone(), keys.clone()).named(&config.server.names)?;
+        let accounts = accounts.with_issuers(config.accounts.issuers()?, crate::issuers::fetch()?);
         let devices = Devices::new(main.clone(), world.clone(), keys.clone(), accounts.clone());
         let post = if mode == Mode::Demo { Post::Shown } else { config.mail.post()? };
         let mut listen = config.server.listen;

@@ -134,6 +134,14 @@ const EXPECTED: &[(&str, [u16; 12])] = &[
     ("POST /api/v1/passkeys", [401, 400, 400, 400, 400, 400, 403, 403, 403, 403, 403, 403]),
     ("PATCH /api/v1/passkeys/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
     ("DELETE /api/v1/passkeys/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/oidc", [200; 12]),
+    ("POST /api/v1/oidc/{name}", [400; 12]),
+    ("POST /api/v1/oidc/{name}/link", [401, 400, 400, 400, 400, 400, 400, 400, 400, 400, 400, 400]),
+    ("POST /api/v1/oidc/return", [400; 12]),
+    ("POST /api/v1/oidc/agree", [403; 12]),
+    ("GET /api/v1/identities", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/identities", [401, 400, 400, 400, 400, 400, 403, 403, 403, 403, 403, 403]),
+    ("DELETE /api/v1/identities/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
     ("PATCH /api/v1/sessions/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
     ("GET /api/v1/sign-up", [200; 12]),
     ("POST /api/v1/sign-up", [403; 12]),
@@ -242,7 +250,7 @@ impl Scene {
             let made = house.accounts.create_token(&caller, None, [Scope::MediaRead].into_iter().collect(), None).await;
             return made.expect("a token").id.to_string();
         }
-        if operation.contains("/sessions/") || operation.contains("/passkeys/") {
+        if operation.contains("/sessions/") || operation.contains("/passkeys/") || operation.contains("/identities/") {
             return TokenId::generate(&house.world).to_string();
         }
         if matches!(operation, "PATCH /api/v1/cameras/{id}" | "DELETE /api/v1/cameras/{id}") {
@@ -307,6 +315,9 @@ impl Scene {
                 json!({ "ceremony": "wrong", "credential": credential })
             }
             "POST /api/v1/factors/totp/confirm" => json!({ "code": "000000" }),
+            "POST /api/v1/oidc/return" => json!({ "state": "wrong", "code": "wrong" }),
+            "POST /api/v1/oidc/agree" => json!({ "offer": "wrong", "seen": true, "adult": true, "language": "en" }),
+            "POST /api/v1/identities" => json!({ "offer": "wrong" }),
             "POST /api/v1/passkeys" => json!({ "ceremony": "wrong", "credential": {} }),
             "PATCH /api/v1/passkeys/{id}" => json!({ "name": "Phone" }),
             "POST /api/v1/session/confirm" => json!({ "password": "wrong" }),
@@ -348,8 +359,8 @@ impl Scene {
         let (method, path) = operation.split_once(' ').expect("a method and a path");
         let named = path.contains("{id}") || path.contains("{account}");
         let id = if named { self.id(operation).await } else { String::new() };
-        let path =
-            path.replace("{id}", &id).replace("{account}", &id).replace("{number}", "1") + &self.query(operation);
+        let path = path.replace("{id}", &id).replace("{account}", &id).replace("{number}", "1");
+        let path = path.replace("{name}", "nobody") + &self.query(operation);
         let method: Method = method.parse().expect("a method");
         let answer = self.served.ask(method, &path, &self.caller(column).await, self.body(operation).await).await;
         if operation.ends_with("/privacy/close") && answer.status == 200 {

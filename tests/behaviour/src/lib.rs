@@ -10,6 +10,7 @@ mod crashes;
 mod export;
 mod faults;
 mod forgetting;
+mod guessing;
 mod house;
 mod leaving;
 mod mail;

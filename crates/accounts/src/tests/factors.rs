@@ -49,6 +49,10 @@ impl Home {
         self.accounts.refresh(caller).await.unwrap()
     }
 
+    pub async fn methods_of(&self, caller: &Caller) -> Vec<String> {
+        self.methods(caller).await.into_iter().map(|(method, _)| method).collect()
+    }
+
     async fn methods(&self, caller: &Caller) -> Vec<(String, Outcome)> {
         let history = self.accounts.history(caller).await.unwrap();
         history.into_iter().map(|line| (line.method, line.outcome)).collect()

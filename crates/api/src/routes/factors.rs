@@ -21,13 +21,16 @@ pub struct Factors {
     passkeys: u64,
     /// How many recovery codes are left.
     recovery_codes: u64,
+    /// How many other services sign one in.
+    identities: u64,
 }
 
 /// What one's account can be opened with.
 #[utoipa::path(get, path = "/api/v1/factors", tag = "factors", responses((status = 200, body = Factors)))]
 pub async fn show(State(app): State<Arc<App>>, Who(caller): Who) -> Result<axum::Json<Factors>> {
-    let accounts::Factors { password, strong, totp, passkeys, recovery_codes } = app.accounts.factors(&caller).await?;
-    Ok(axum::Json(Factors { password, strong, totp, passkeys, recovery_codes }))
+    let accounts::Factors { password, strong, totp, passkeys, recovery_codes, identities } =
+        app.accounts.factors(&caller).await?;
+    Ok(axum::Json(Factors { password, strong, totp, passkeys, recovery_codes, identities }))
 }
 
 /// What an authenticator app needs. It is shown this once.

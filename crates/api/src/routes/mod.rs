@@ -8,6 +8,7 @@ mod factors;
 mod health;
 mod inbox;
 mod live;
+mod oidc;
 mod passkeys;
 mod playback;
 pub mod privacy;
@@ -143,6 +144,14 @@ pub fn handlers() -> Vec<Handler> {
         passkeys::add,
         passkeys::rename,
         passkeys::remove,
+        oidc::services,
+        oidc::begin,
+        oidc::begin_link,
+        oidc::come_back,
+        oidc::agree,
+        oidc::list,
+        oidc::link,
+        oidc::unlink,
         accounts::household,
         accounts::found,
         accounts::list,

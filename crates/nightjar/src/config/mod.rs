@@ -115,6 +115,7 @@ impl Config {
     fn check(&self) -> Result<()> {
         self.server.check()?;
         self.storage.check()?;
+        self.accounts.check()?;
         self.cameras.check()?;
         self.mail.check()
     }
