@@ -89,8 +89,7 @@ node_modules() {
   local kept
   kept=$cache/node_modules/$(hash_of web/package-lock.json)
   if [ ! -d "$kept" ]; then
-    # Not `npm ci`: it refuses a lock file that lacks the optional packages of other platforms.
-    (cd web && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --no-save --no-audit --no-fund)
+    (cd web && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund)
     rm -rf "$cache/node_modules"
     mkdir -p "$cache/node_modules"
     cp -a web/node_modules "$kept.new" && mv "$kept.new" "$kept"
