@@ -1,7 +1,7 @@
 /** Draws the timeline on a canvas: recorded time, hatched gaps, ticks, marks, the live edge and the playhead. */
 import { dayText } from '$lib/time/zone';
 import type { Gap, Span } from './record.svelte';
-import { ticks, toX, type View } from './scale';
+import { skipped, ticks, toX, type View } from './scale';
 
 export interface Scene {
 	view: View;
@@ -32,6 +32,8 @@ export interface Colours {
 export const HEIGHT = 76;
 const TRACK_TOP = 26;
 const TRACK_BOTTOM = 58;
+/** Width of the mark where the clocks go forward: no time passes in it. */
+export const SKIP = 8;
 
 export function colours(element: Element): Colours {
 	const style = getComputedStyle(element);
@@ -57,6 +59,8 @@ export function draw(context: CanvasRenderingContext2D, width: number, scene: Sc
 	for (const gap of scene.gaps) hatch(context, x(gap.start), x(gap.end), width, colour);
 	context.fillStyle = colour.track;
 	for (const span of scene.spans) bar(context, x(span.start), x(span.end), width);
+	const skip = skipped(scene.zone, scene.view);
+	if (skip) hatch(context, x(skip.at) - SKIP / 2, x(skip.at) + SKIP / 2, width, colour);
 	drawTicks(context, width, scene, colour, font);
 	drawMarks(context, scene, x, colour);
 	if (scene.edge !== undefined) edge(context, x(scene.edge), width, colour);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { HOUR, MINUTE } from '$lib/time/zone';
-import { follow, length, NARROWEST, stepFor, ticks, toTime, toX, WIDEST, zoom } from './scale';
+import { follow, length, NARROWEST, skipped, stepFor, ticks, toTime, toX, WIDEST, zoom } from './scale';
 
 const at = (text: string) => Date.parse(text);
 const day = { start: at('2026-10-24T22:00:00Z'), end: at('2026-10-25T23:00:00Z') };
@@ -40,6 +40,17 @@ describe('ticks', () => {
 		const labels = ticks('Europe/Paris', view, 1000).map((tick) => tick.label);
 		expect(labels.some((label) => label.startsWith('02'))).toBe(false);
 		expect(labels).toContain('03:00');
+	});
+	test('the hour that the clocks skip is known by its two wall times, and no other night has one', () => {
+		const spring = { start: at('2026-03-28T23:00:00Z'), end: at('2026-03-29T22:00:00Z') };
+		expect(skipped('Europe/Paris', spring)).toEqual({ at: at('2026-03-29T01:00:00Z'), from: '02:00', to: '03:00' });
+		expect(skipped('Australia/Lord_Howe', { start: at('2026-10-03T00:00:00Z'), end: at('2026-10-04T00:00:00Z') })).toEqual({
+			at: at('2026-10-03T15:30:00Z'),
+			from: '02:00',
+			to: '02:30'
+		});
+		expect(skipped('Europe/Paris', day)).toBeUndefined();
+		expect(skipped('UTC', spring)).toBeUndefined();
 	});
 	test('mark the local midnight', () => {
 		const midnights = ticks('Europe/Paris', day, 3000).filter((tick) => tick.midnight);

@@ -1,5 +1,5 @@
 /** The arithmetic of the timeline: which part of time is visible, where an instant stands, where the ticks are. */
-import { alignUp, clock, HOUR, MINUTE, repeats, SECOND, transition, wallAt } from '$lib/time/zone';
+import { alignUp, clock, HOUR, MINUTE, offsetAt, pad, repeats, SECOND, transition, wallAt } from '$lib/time/zone';
 
 /** The visible part of time, milliseconds since 1970. */
 export interface View {
@@ -85,6 +85,15 @@ export function ticks(zone: string, view: View, width: number): Tick[] {
 		});
 	}
 	return out;
+}
+
+/** Where the clocks go forward within a view: the instant, and the wall times between which no instant lies. */
+export function skipped(zone: string, view: View): { at: number; from: string; to: string } | undefined {
+	const at = transition(zone, view.start, view.end);
+	if (at === undefined || offsetAt(zone, at) < offsetAt(zone, at - 1)) return undefined;
+	const { hour, minute } = wallAt(zone, at - 1);
+	const before = hour * 60 + minute + 1;
+	return { at, from: `${pad(Math.floor(before / 60) % 24)}:${pad(before % 60)}`, to: clock(zone, at) };
 }
 
 /** The length of a view in the words of the zoom button: 24 h, 90 min. */

@@ -1,0 +1,55 @@
+import { accessible, expect, fits, startServer, test } from './nightjar';
+import type { Page } from '@playwright/test';
+
+const LISTS = ['/', '/cameras', '/views', '/storage', '/settings'];
+const PASSWORD = 'correct horse battery staple';
+
+/** Every width and theme of the screen that is open. */
+async function inEveryLook(page: Page): Promise<void> {
+	for (const theme of ['dark', 'light']) {
+		await page.evaluate((wanted) => (document.documentElement.dataset.theme = wanted), theme);
+		for (const width of [360, 1280]) {
+			await page.setViewportSize({ width, height: 780 });
+			await fits(page);
+			await accessible(page);
+		}
+	}
+}
+
+test('every list is fit to be seen when it is empty, and when the server does not answer', async ({ page, context }) => {
+	test.setTimeout(180_000);
+	const server = await startServer();
+	try {
+		await page.goto(server.setupUrl);
+		await page.getByLabel('User name').fill('Mara');
+		await page.getByLabel('New password', { exact: true }).fill('too short');
+		await page.getByLabel('New password again').fill(PASSWORD);
+		await page.getByLabel('New password', { exact: true }).fill(PASSWORD.slice(1));
+		await page.getByRole('button', { name: 'Set up' }).click();
+		await expect(page.getByRole('alert')).toBeVisible();
+		await inEveryLook(page);
+		await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
+		await page.getByRole('button', { name: 'Set up' }).click();
+		await expect(page.getByRole('heading', { name: 'No camera yet' })).toBeVisible();
+
+		for (const path of LISTS) {
+			await page.goto(new URL(path, server.setupUrl).href);
+			await expect(page.locator('[aria-busy=true]')).toHaveCount(0);
+			await expect(page.getByRole('heading').first()).toBeVisible();
+			await expect(page.getByRole('button', { name: 'Try again' })).toHaveCount(0);
+			await inEveryLook(page);
+		}
+
+		await page.evaluate(() => navigator.serviceWorker.ready);
+		await page.reload();
+		await context.setOffline(true);
+		for (const path of LISTS) {
+			await page.goto(new URL(path, server.setupUrl).href);
+			await expect(page.getByText('The server does not answer.').first()).toBeVisible();
+			await inEveryLook(page);
+		}
+	} finally {
+		await context.setOffline(false);
+		await server.stop();
+	}
+});
