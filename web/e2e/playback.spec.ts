@@ -57,6 +57,31 @@ test('a click on the timeline shows the picture of that instant', async ({ page 
 	await expect(page.locator('[data-mode=past]')).toBeVisible();
 });
 
+test('a finger that goes sideways over the picture seeks, and one that goes down does not', async ({ page }) => {
+	await openCamera(page, 'Porch');
+	await expect.poll(async () => (await scale(page)).edge, { timeout: 30_000 }).toBeGreaterThan(0);
+	await expect(page.locator('[data-live=live]')).toBeVisible();
+	await page.waitForTimeout(12_000);
+	const box = (await page.locator('[data-mode] .picture').boundingBox())!;
+	const cdp = await page.context().newCDPSession(page);
+	const drag = async (x: number, y: number) => {
+		const from = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+		await cdp.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [from] });
+		for (let i = 1; i <= 5; i++) {
+			const at = { x: from.x + (x * i) / 5, y: from.y + (y * i) / 5 };
+			await cdp.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: [at] });
+		}
+		await cdp.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+	};
+	await drag(0, 150);
+	await expect(page.locator('[data-mode=live]')).toBeVisible();
+	const before = Date.now();
+	await drag(-box.width / 12, 0);
+	await expect(page.locator('[data-mode=past]')).toBeVisible();
+	// The width of the picture is two minutes: a twelfth is ten seconds.
+	await expect.poll(async () => Math.abs(((await strips(page))[0] ?? 0) - (before - 10_000))).toBeLessThan(3_500);
+});
+
 test('frames can be stepped, speed changed, and L leads back to live', async ({ page }) => {
 	await openCamera(page, 'Porch');
 	await closest(page);
