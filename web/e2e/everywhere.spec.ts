@@ -12,9 +12,17 @@ async function screens(page: Page): Promise<string[]> {
 		`${camera}/settings`,
 		'/views',
 		'/storage',
+		'/people',
+		'/profile',
+		'/security',
 		'/settings',
 		'/kept',
 		'/sign-in',
+		'/sign-up',
+		'/forgotten',
+		'/invitation',
+		'/verify',
+		'/address/take',
 		'/setup'
 	];
 }
@@ -40,7 +48,7 @@ for (const width of [360, 1280]) {
 
 test('each screen with stored personal data says what is kept there', async ({ page }) => {
 	await openDemo(page);
-	for (const path of (await screens(page)).slice(0, 8)) {
+	for (const path of (await screens(page)).slice(0, 11)) {
 		await page.goto(path);
 		await expect(page.getByRole('link', { name: 'What is kept here, and how long' })).toBeVisible();
 	}

@@ -153,6 +153,18 @@ export async function fits(page: Page): Promise<void> {
 	expect(over, 'what is wider than the window').toEqual([]);
 }
 
+/** Every width and theme of the screen that is open. */
+export async function inEveryLook(page: Page): Promise<void> {
+	for (const theme of ['dark', 'light']) {
+		await page.evaluate((wanted) => (document.documentElement.dataset.theme = wanted), theme);
+		for (const width of [360, 1280]) {
+			await page.setViewportSize({ width, height: 780 });
+			await fits(page);
+			await accessible(page);
+		}
+	}
+}
+
 /** Opens the demo as a person would: signed in by going to its first page. */
 export async function openDemo(page: Page): Promise<void> {
 	await page.goto('/');

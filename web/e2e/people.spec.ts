@@ -1,5 +1,5 @@
 import { expect as plain, test as bare } from '@playwright/test';
-import { accessible, expect, openCamera, startServer, test } from './nightjar';
+import { accessible, CREDENTIALS, expect, inEveryLook, openCamera, startCameras, startServer, test } from './nightjar';
 
 const PASSWORD = 'four unrelated words here';
 
@@ -32,18 +32,22 @@ bare('a new server is set up by its link, once; signing in works with the right 
 
 		await page.goto(new URL('/settings', home).href);
 		await page.getByRole('button', { name: 'Sign out' }).first().click();
-		await page.getByLabel('User name').fill('ada');
+		await page.getByLabel('User name or e-mail address').fill('ada');
 		await page.getByLabel('Password').fill('wrong wrong wrong');
 		await page.getByRole('button', { name: 'Sign in' }).click();
-		await plain(page.getByText('User name or password is wrong.')).toBeVisible();
+		await plain(page.getByText('The name or the password is wrong.')).toBeVisible();
 		await page.getByLabel('Password').fill(PASSWORD);
 		await page.getByRole('button', { name: 'Sign in' }).click();
 		await plain(page.getByText('No camera yet')).toBeVisible();
 
-		await page.goto(new URL('/settings', home).href);
-		await page.getByLabel('Invite a viewer').fill('ben');
-		await page.getByRole('button', { name: 'Make a link' }).click();
+		await page.goto(new URL('/people', home).href);
+		await page.getByText('Make an account by hand').click();
+		await page.getByLabel('User name').fill('ben');
+		await page.getByRole('button', { name: 'Make account and link' }).click();
 		const link = await page.getByRole('textbox', { name: 'New link' }).inputValue();
+		await plain(page.locator('[data-person=ben]')).toContainText('Has not used the link yet');
+		await page.getByRole('button', { name: 'QR code' }).click();
+		await plain(page.getByRole('img', { name: 'The link as a QR code' })).toBeVisible();
 		await accessible(page);
 
 		const other = await browser.newPage();
@@ -51,7 +55,7 @@ bare('a new server is set up by its link, once; signing in works with the right 
 		await other.getByLabel('New password', { exact: true }).fill(PASSWORD);
 		await other.getByLabel('New password again').fill(PASSWORD);
 		await other.getByRole('button', { name: 'Set up' }).click();
-		await plain(other.getByText('The owner of the household has not added a camera yet.')).toBeVisible();
+		await plain(other.getByText('No camera is shared with you at this time')).toBeVisible();
 		await plain(other.getByRole('link', { name: 'Add camera' })).toHaveCount(0);
 		await other.close();
 		plain(server.log()).not.toContain('token=');
@@ -74,6 +78,7 @@ test('what was watched stands in the view log', async ({ page }) => {
 test('a token is made with the chosen scopes, shown once, and revoked', async ({ page, playwright, baseURL }) => {
 	await openCamera(page, 'Porch');
 	await page.getByRole('link', { name: 'Settings', exact: true }).first().click();
+	await page.getByRole('link', { name: 'Security' }).click();
 	await page.getByText('Make a token').click();
 	await page.getByLabel('See the list of cameras').check();
 	await page.getByLabel('What it is for').fill('Errand');
@@ -102,4 +107,160 @@ test('the recovery copy of the key is asked for until it is saved', async ({ pag
 	await page.getByRole('button', { name: 'Download the copy' }).click();
 	expect((await waiting).suggestedFilename()).toBe('nightjar-root-key.txt');
 	await expect(page.getByRole('heading', { name: 'Save a recovery copy of the key' })).toHaveCount(0);
+});
+
+bare(
+	'a sister is invited to one camera, watches it, is seen in the log, and is dark within seconds of being removed',
+	async ({ page, browser }) => {
+		bare.setTimeout(180_000);
+		const server = await startServer();
+		const cameras = await startCameras(2);
+		const at = (path: string) => new URL(path, server.setupUrl).href;
+		try {
+			await page.goto(server.setupUrl);
+			await page.getByLabel('User name').fill('ada');
+			await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
+			await page.getByLabel('New password again').fill(PASSWORD);
+			await page.getByRole('button', { name: 'Set up' }).click();
+			await plain(page.getByText('No camera yet')).toBeVisible();
+			for (const [index, name] of ['Cellar', 'Porch'].entries()) {
+				const { user: username, password } = CREDENTIALS;
+				const data = { name, url: cameras.urls[index], username, password, mode: 'continuous' };
+				plain((await page.request.post(at('/api/v1/cameras'), { data })).status()).toBe(201);
+			}
+			await page.goto(at('/people'));
+			await inEveryLook(page);
+			await page.getByLabel('Name of the household').first().fill('Rose Lane');
+			await page.getByRole('button', { name: 'Save' }).click();
+			await plain(page.getByRole('heading', { name: 'Rose Lane' })).toBeVisible();
+
+			// By keyboard alone: as a guest, the porch, from now until the weekend is over.
+			await page.locator('h1').click();
+			await page.keyboard.press('i');
+			await plain(page.getByRole('dialog')).toContainText('What the person may see');
+			await page.getByLabel('Camera or group', { exact: true }).selectOption({ label: 'Porch' });
+			await page.getByRole('button', { name: 'This weekend' }).press('Enter');
+			await plain(page.getByLabel('From', { exact: true })).toHaveValue(/T/);
+			await page.getByLabel('From', { exact: true }).fill('');
+			await inEveryLook(page);
+			await page.getByRole('button', { name: 'Make a link' }).press('Enter');
+			const link = await page.getByRole('textbox', { name: 'Link of the invitation' }).inputValue();
+			await inEveryLook(page);
+			await page.getByRole('button', { name: 'Done' }).click();
+			await plain(page.getByText('Open invitations')).toBeVisible();
+
+			const phone = await browser.newContext({ viewport: { width: 360, height: 740 } });
+			const hers = await phone.newPage();
+			await hers.goto(at('/sign-up'));
+			await plain(hers.getByText('Accounts are for people who were invited.')).toBeVisible();
+			await hers.goto(link);
+			await plain(hers.getByText('ada invites you to Rose Lane.')).toBeVisible();
+			await plain(hers).toHaveURL(/\/invitation$/);
+			await inEveryLook(hers);
+			await hers.getByRole('link', { name: 'Make an account and accept' }).click();
+			await hers.getByLabel('User name or e-mail address').fill('bea');
+			await hers.getByLabel('Password').fill(PASSWORD);
+			await hers.getByLabel('Name', { exact: true }).fill('Bea');
+			await hers.getByLabel('I am 18 or older').check();
+			await inEveryLook(hers);
+			await hers.setViewportSize({ width: 360, height: 740 });
+			await hers.getByRole('button', { name: 'Make account' }).click();
+			await plain(hers.locator('[data-camera]')).toHaveCount(1);
+			await plain(hers.getByRole('link', { name: 'Storage' })).toHaveCount(0);
+			await hers.getByRole('link', { name: 'Open Porch' }).click();
+			await plain(hers.locator('[data-live=live]')).toBeVisible({ timeout: 20_000 });
+			// She sees the present alone: nothing is offered that would be refused.
+			await plain(hers.getByRole('slider', { name: 'Timeline' })).toHaveCount(0);
+			await plain(hers.getByRole('button', { name: 'Download MP4' })).toHaveCount(0);
+			await plain(hers.getByRole('button', { name: 'Back ten seconds' })).toHaveCount(0);
+			await accessible(hers);
+
+			await page.setViewportSize({ width: 1440, height: 900 });
+			await page.getByRole('link', { name: 'Who watched' }).first().click();
+			await plain(page.locator('[data-action=live]').filter({ hasText: 'Bea' }).first()).toContainText('Porch');
+			await page.getByRole('link', { name: 'People' }).first().click();
+			await page.locator('[data-person=bea]').getByRole('button', { name: 'Remove' }).click();
+			await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+			await plain(page.locator('[data-person=bea]')).toHaveCount(0);
+			await plain(hers.getByText('You may not see this camera any more.')).toBeVisible({ timeout: 5_000 });
+			await hers.goto(at('/'));
+			await plain(hers.getByRole('heading', { name: 'You belong to no household' })).toBeVisible();
+			await inEveryLook(hers);
+			for (const path of ['/profile', '/security', '/settings']) {
+				await hers.goto(at(path));
+				await plain(hers.locator('[aria-busy=true]')).toHaveCount(0);
+				await inEveryLook(hers);
+			}
+			await hers.goto(link);
+			await plain(hers.getByText('This invitation does not work any more')).toBeVisible();
+			await phone.close();
+			plain(server.log()).not.toContain('token=');
+		} finally {
+			await cameras.stop();
+			await server.stop();
+		}
+	}
+);
+
+test('what needs a fresh proof asks once, loses nothing that was typed, and goes on', async ({ page }) => {
+	await openCamera(page, 'Porch');
+	await page.getByRole('link', { name: 'People' }).first().click();
+	// The server asks ten minutes after signing in; here it asks at once.
+	const problem = { type: '/problems/step-up', title: 'Show again who you are', status: 403, detail: 'confirm' };
+	const refuse = (times: number) =>
+		page.route('**/api/v1/accounts', (route) => route.fulfill({ status: 403, json: problem }), { times });
+	await page.getByText('Make an account by hand').click();
+	await page.getByLabel('User name').fill('cleo');
+	await refuse(1);
+	await page.getByRole('button', { name: 'Make account and link' }).click();
+	await expect(page.getByRole('dialog', { name: 'Is it you?' })).toBeVisible();
+	await inEveryLook(page);
+	await page.keyboard.press('Escape');
+	await expect(page.getByText('Not done: you did not confirm that it is you.')).toBeVisible();
+	await expect(page.getByLabel('User name')).toHaveValue('cleo');
+	await refuse(1);
+	await page.getByRole('button', { name: 'Make account and link' }).click();
+	await page.getByRole('button', { name: 'Yes, it is me' }).click();
+	await expect(page.getByRole('textbox', { name: 'New link' })).toHaveValue(/\/setup#token=/);
+	await page.locator('[data-person=cleo]').getByRole('button', { name: 'Remove' }).click();
+	await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+	await expect(page.locator('[data-person=cleo]')).toHaveCount(0);
+});
+
+test('cameras are grouped, the profile is corrected, and a browser gets a name', async ({ page }) => {
+	await openCamera(page, 'Porch');
+	await page.getByRole('link', { name: 'Cameras', exact: true }).first().click();
+	await page.getByRole('button', { name: 'Make a group' }).click();
+	await page.getByLabel('Name of the group').fill('Outside');
+	await page.getByRole('checkbox', { name: 'Porch' }).check();
+	await page.getByRole('checkbox', { name: 'Garden' }).check();
+	await inEveryLook(page);
+	await page.getByRole('button', { name: 'Save' }).click();
+	await expect(page.getByText('Porch, Garden')).toBeVisible();
+	await page.getByRole('button', { name: 'Change', exact: true }).click();
+	await page.getByRole('button', { name: 'Remove group' }).click();
+	await expect(page.getByText('Porch, Garden')).toHaveCount(0);
+
+	await page.goto('/profile');
+	await page.getByLabel('Name', { exact: true }).fill('Ada');
+	await page.getByLabel('Phone').fill('+49 30 123456');
+	await page.getByRole('button', { name: 'Save' }).click();
+	await expect(page.getByText('Saved')).toBeVisible();
+	await page.reload();
+	await expect(page.getByLabel('Phone')).toHaveValue('+49 30 123456');
+	await page.getByLabel('Phone').fill('');
+	await page.getByRole('button', { name: 'Save' }).click();
+	await page.reload();
+	await expect(page.getByLabel('Name', { exact: true })).toHaveValue('Ada');
+	await expect(page.getByLabel('Phone')).toHaveValue('');
+
+	await page.goto('/security');
+	await page
+		.getByRole('button', { name: /^Rename/ })
+		.first()
+		.click();
+	await page.getByRole('textbox', { name: /^Name of/ }).fill('Kitchen');
+	await page.keyboard.press('Enter');
+	await expect(page.getByText('Kitchen')).toBeVisible();
+	await accessible(page);
 });

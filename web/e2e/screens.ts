@@ -45,8 +45,10 @@ for (const width of [360, 1440]) {
 			await visit(`${camera}/settings`, 'camera-settings');
 			await visit('/views', 'views');
 			await visit('/storage', 'storage');
-			await visit('/settings', 'settings');
-			await page.screenshot({ path: `${OUT}/settings-whole-${width}-${theme}.png`, fullPage: true });
+			for (const name of ['people', 'profile', 'security', 'settings']) {
+				await visit(`/${name}`, name);
+				await page.screenshot({ path: `${OUT}/${name}-whole-${width}-${theme}.png`, fullPage: true });
+			}
 			await visit('/kept', 'kept');
 			await visit('/nowhere/at/all', 'not-found');
 			await openDemo(page);

@@ -1,20 +1,7 @@
-import { accessible, expect, fits, startServer, test } from './nightjar';
-import type { Page } from '@playwright/test';
+import { expect, inEveryLook, startServer, test } from './nightjar';
 
-const LISTS = ['/', '/cameras', '/views', '/storage', '/settings'];
+const LISTS = ['/', '/cameras', '/views', '/people', '/storage', '/profile', '/security'];
 const PASSWORD = 'correct horse battery staple';
-
-/** Every width and theme of the screen that is open. */
-async function inEveryLook(page: Page): Promise<void> {
-	for (const theme of ['dark', 'light']) {
-		await page.evaluate((wanted) => (document.documentElement.dataset.theme = wanted), theme);
-		for (const width of [360, 1280]) {
-			await page.setViewportSize({ width, height: 780 });
-			await fits(page);
-			await accessible(page);
-		}
-	}
-}
 
 test('every list is fit to be seen when it is empty, and when the server does not answer', async ({ page, context }) => {
 	test.setTimeout(180_000);

@@ -104,6 +104,14 @@ impl Right {
         1 << self as i16
     }
 
+    /// The scope without which the right is of no use.
+    const fn scope(self) -> Scope {
+        match self {
+            Self::Manage => Scope::CamerasWrite,
+            Self::Live | Self::History | Self::Export | Self::Control => Scope::MediaRead,
+        }
+    }
+
     /// The right that an action with pictures needs. A snapshot of no instant is of the present.
     fn of(action: Action, past: bool) -> Self {
         match action {
@@ -395,21 +403,40 @@ impl Devices {
 
     /// Since when a right is granted to the caller that holds now.
     async fn allowed_since(&self, caller: &Caller, camera: CameraId, right: Right) -> Result<Option<Time>> {
-        let Some(account) = caller.account() else { return Ok(None) };
+        let grants = self.holding(caller, camera).await?;
+        let theirs = grants.iter().filter(|grant| grant.rights.contains(&right));
+        Ok(theirs.map(|grant| grant.start.unwrap_or(Time::MIN)).min())
+    }
+
+    /// The grants to the caller over the camera that hold now.
+    async fn holding(&self, caller: &Caller, camera: CameraId) -> Result<Vec<Grant>> {
+        let Some(account) = caller.account() else { return Ok(Vec::new()) };
         let zone = self.accounts.zone(caller).await?;
         let zone = jiff::tz::TimeZone::get(&zone).unwrap_or(jiff::tz::TimeZone::UTC);
-        let (now, mut since) = (self.world.clock.now(), None::<Time>);
+        let now = self.world.clock.now();
+        let mut holding = Vec::new();
         for grant in self.grants_of(caller.household(), account).await? {
             let covers = match grant.which {
                 Which::Camera(id) => id == camera,
                 Which::Group(id) => group::cameras(self.db.conn(), id).await?.contains(&camera),
             };
-            if covers && grant.rights.contains(&right) && grant.holds(now, &zone) {
-                let start = grant.start.unwrap_or(Time::MIN);
-                since = Some(since.map_or(start, |since| since.min(start)));
+            if covers && grant.holds(now, &zone) {
+                holding.push(grant);
             }
         }
-        Ok(since)
+        Ok(holding)
+    }
+
+    /// What the caller may do with the camera at this instant, by role, grants and scopes.
+    pub async fn rights(&self, caller: &Caller, camera: CameraId) -> Result<Vec<Right>> {
+        let Some(role) = caller.role() else { return Ok(Vec::new()) };
+        let granted = match Right::ALL.into_iter().all(|right| of_role(role, right)) {
+            true => Vec::new(),
+            false => self.holding(caller, camera).await?,
+        };
+        let has = |right| of_role(role, right) || granted.iter().any(|grant| grant.rights.contains(&right));
+        let works = |right: Right| caller.scopes().has(right.scope());
+        Ok(Right::ALL.into_iter().filter(|right| has(*right) && works(*right)).collect())
     }
 }
 

@@ -630,11 +630,15 @@ async fn a_guest_sees_what_was_granted_while_it_was_granted_and_nothing_from_bef
         assert_eq!(kind(watch(nursery, Action::Live, None).await), Kind::NotFound);
         assert_eq!(kind(home.devices.camera(&guest, nursery).await), Kind::NotFound);
         assert_eq!(home.devices.history_since(&guest, porch).await.unwrap(), Some(begins));
+        assert_eq!(home.devices.rights(&guest, porch).await.unwrap(), [Right::Live, Right::History]);
+        assert!(home.devices.rights(&guest, nursery).await.unwrap().is_empty());
+        assert_eq!(home.devices.rights(&home.owner, nursery).await.unwrap(), Right::ALL);
         assert_eq!(home.devices.grants(&guest, guest.account().unwrap()).await.unwrap().len(), 1);
         assert_eq!(kind(home.devices.grants(&guest, home.owner.account().unwrap()).await), Kind::Denied);
 
         home.clock.advance(2 * day);
         assert!(home.devices.may_still_view(&guest, porch).await.is_err(), "the weekend is over");
+        assert!(home.devices.rights(&guest, porch).await.unwrap().is_empty());
         assert!(home.devices.cameras(&guest).await.unwrap().is_empty());
     })
     .await;

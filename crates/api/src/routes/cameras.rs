@@ -5,7 +5,7 @@ use crate::{
     auth::Who,
     error::{Problem, Result},
     extract::{Json, Path},
-    routes::List,
+    routes::{List, sharing::Right},
 };
 use accounts::{Caller, Scope};
 use axum::extract::State;
@@ -48,6 +48,8 @@ pub struct Camera {
     audio: bool,
     #[schema(value_type = String, format = DateTime)]
     created: Time,
+    /// What who asks may do with it now: some of `live`, `history`, `export`, `control`, `manage`.
+    rights: Vec<Right>,
     /// Addresses and user name; only for who may edit cameras.
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<Address>,
@@ -120,7 +122,7 @@ mirror! {
 }
 
 impl Camera {
-    fn new(camera: devices::Camera, status: Status, full: bool) -> Self {
+    fn new(camera: devices::Camera, status: Status, rights: Vec<devices::Right>, full: bool) -> Self {
         let text = |value: &Pii<String>| value.open().clone();
         let address = full.then(|| Address {
             url: text(&camera.url),
@@ -145,13 +147,15 @@ impl Camera {
             transport: camera.transport.into(),
             audio: camera.audio,
             created: camera.created,
+            rights: rights.into_iter().map(Into::into).collect(),
             address,
         }
     }
 
-    async fn of(cloud: &Cloud, caller: &Caller, camera: devices::Camera) -> base::Result<Self> {
+    async fn of(devices: &Devices, cloud: &Cloud, caller: &Caller, camera: devices::Camera) -> base::Result<Self> {
         let status = cloud.status(caller, camera.id).await?;
-        Ok(Self::new(camera, status, caller.scopes().has(Scope::CamerasWrite)))
+        let rights = devices.rights(caller, camera.id).await?;
+        Ok(Self::new(camera, status, rights, caller.scopes().has(Scope::CamerasWrite)))
     }
 }
 
@@ -182,7 +186,7 @@ impl From<&StreamStatus> for Stream {
 pub async fn shown(devices: &Devices, cloud: &Cloud, caller: &Caller) -> base::Result<List<Camera>> {
     let mut items = Vec::new();
     for camera in devices.cameras(caller).await? {
-        items.push(Camera::of(cloud, caller, camera).await?);
+        items.push(Camera::of(devices, cloud, caller, camera).await?);
     }
     Ok(List::whole(items))
 }
@@ -197,7 +201,7 @@ pub async fn list(State(app): State<Arc<App>>, Who(caller): Who) -> Result<axum:
 #[utoipa::path(get, path = "/api/v1/cameras/{id}", tag = "cameras", params(("id" = Uuid, Path)), responses((status = 200, body = Camera)))]
 pub async fn get(State(app): State<Arc<App>>, Who(caller): Who, Path(id): Path<Uuid>) -> Result<axum::Json<Camera>> {
     let camera = app.devices.camera(&caller, CameraId::from(id)).await?;
-    Ok(axum::Json(Camera::of(&app.cloud, &caller, camera).await?))
+    Ok(axum::Json(Camera::of(&app.devices, &app.cloud, &caller, camera).await?))
 }
 
 /// A camera to add.
@@ -250,7 +254,7 @@ pub async fn add(
 ) -> Result<(StatusCode, axum::Json<Camera>)> {
     caller.require(Scope::CamerasRead)?; // the answer shows the camera
     let camera = app.devices.add(&caller, body.settings(&app)).await?;
-    Ok((StatusCode::CREATED, axum::Json(Camera::of(&app.cloud, &caller, camera).await?)))
+    Ok((StatusCode::CREATED, axum::Json(Camera::of(&app.devices, &app.cloud, &caller, camera).await?)))
 }
 
 /// What to change of a camera. A field that is missing stays; null removes what can be removed.
@@ -318,7 +322,7 @@ pub async fn edit(
 ) -> Result<axum::Json<Camera>> {
     caller.require(Scope::CamerasRead)?; // the answer shows the camera
     let camera = app.devices.edit(&caller, CameraId::from(id), body.into()).await?;
-    Ok(axum::Json(Camera::of(&app.cloud, &caller, camera).await?))
+    Ok(axum::Json(Camera::of(&app.devices, &app.cloud, &caller, camera).await?))
 }
 
 /// Remove a camera. Its recordings can no longer be opened, and are deleted.

@@ -258,6 +258,7 @@ pub async fn show(State(app): State<Arc<App>>, Who(caller): Who) -> Result<axum:
 /// A household to act in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = HouseholdChoice)]
 pub struct Choice {
     id: Uuid,
 }

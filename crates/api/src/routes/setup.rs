@@ -48,6 +48,7 @@ pub async fn look(State(app): State<Arc<App>>, Json(body): Json<Token>) -> Resul
 /// What the person chooses.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SetUp)]
 pub struct Choice {
     token: String,
     /// The user name; must be given by the first owner, and renames any other account.

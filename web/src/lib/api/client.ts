@@ -1,5 +1,6 @@
 /** Calls the HTTP API with the session cookie. Every failure is a `Problem` (RFC 9457) that a screen can show. */
 import createClient from 'openapi-fetch';
+import { confirmation } from '$lib/state/confirmation.svelte';
 import type { paths } from './schema';
 import type { Whole } from './types';
 
@@ -23,7 +24,24 @@ export class Problem extends Error {
 export const signedOut = new EventTarget();
 
 /** All operations of the API, typed from its description. */
-export const api = createClient<paths>({ baseUrl: '/', credentials: 'same-origin' });
+export const api = createClient<paths>({ baseUrl: '/', credentials: 'same-origin', fetch: confirmed });
+
+/** Sends a request; where the server wants to know again who asks, asks the person and sends it once more. */
+async function confirmed(request: Request): Promise<Response> {
+	const again = request.clone();
+	const response = await fetch(request);
+	if (!(await wantsConfirmation(response)) || !(await confirmation.ask())) return response;
+	return fetch(again);
+}
+
+async function wantsConfirmation(response: Response): Promise<boolean> {
+	if (response.status !== 403) return false;
+	const body = (await response
+		.clone()
+		.json()
+		.catch(() => undefined)) as { type?: string } | undefined;
+	return body?.type === '/problems/step-up';
+}
 
 /** The answer of a call of `api`, or a `Problem`. */
 export async function ask<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<Whole<T>> {

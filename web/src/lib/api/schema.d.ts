@@ -32,13 +32,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The members of the household; a viewer sees only the own account.
+         * The members of the household; who does not decide over people sees only the own entry.
          * @description Needs a session or a token.
          */
         get: operations["get_accounts"];
         put?: never;
         /**
-         * Invite a viewer.
+         * Make an account by hand, for somebody to whom the link is handed over. Needs a fresh confirmation.
          * @description Needs the scope `admin`.
          */
         post: operations["post_accounts"];
@@ -59,10 +59,39 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Remove a viewer, with that person's sessions and tokens.
-         * @description Needs the scope `admin`.
+         * Remove a member, or leave. What the person watches ends within seconds; the account stays the person's own.
+         * @description Needs a session or a token.
          */
         delete: operations["delete_accounts_id"];
+        options?: never;
+        head?: never;
+        /**
+         * Change what a member is. Making an owner needs a fresh confirmation.
+         * @description Needs the scope `admin`.
+         */
+        patch: operations["patch_accounts_id"];
+        trace?: never;
+    };
+    "/api/v1/accounts/{id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was granted to a member, besides what the role gives.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_accounts_id_grants"];
+        /**
+         * Replace what is granted to a member. It takes effect within five seconds, also on what is being watched. Needs a fresh
+         *     confirmation.
+         * @description Needs the scope `admin`.
+         */
+        put: operations["put_accounts_id_grants"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -78,7 +107,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Another link for a viewer who lost the first one, or the password.
+         * Another link for somebody who lost the first one, or the password. Needs a fresh confirmation.
          * @description Needs the scope `admin`.
          */
         post: operations["post_accounts_id_link"];
@@ -405,6 +434,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The groups of cameras; none for a guest.
+         * @description Needs the scope `cameras:read`.
+         */
+        get: operations["get_groups"];
+        put?: never;
+        /**
+         * Make a group of cameras.
+         * @description Needs the scope `cameras:write`.
+         */
+        post: operations["post_groups"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a group of cameras.
+         * @description Needs the scope `cameras:write`.
+         */
+        put: operations["put_groups_id"];
+        post?: never;
+        /**
+         * Remove a group of cameras, and what was granted for it. The cameras stay.
+         * @description Needs the scope `cameras:write`.
+         */
+        delete: operations["delete_groups_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/household": {
         parameters: {
             query?: never;
@@ -425,6 +502,130 @@ export interface paths {
         patch: operations["patch_household"];
         trace?: never;
     };
+    "/api/v1/households": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a household of one's own.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_households"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The open invitations, the newest first.
+         * @description Needs the scope `admin`.
+         */
+        get: operations["get_invitations"];
+        put?: never;
+        /**
+         * Invite somebody into the household, by a link that works once within seven days. Needs a fresh confirmation.
+         * @description Needs the scope `admin`.
+         */
+        post: operations["post_invitations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an invitation: one belongs to the household from now on, and acts in it.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_invitations_accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What an invitation offers. It is not used up by this.
+         * @description Anyone may call it.
+         */
+        post: operations["post_invitations_look"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decline an invitation. It is deleted, with the address in it.
+         * @description Anyone may call it.
+         */
+        post: operations["post_invitations_refuse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw an invitation; its link works no more.
+         * @description Needs the scope `admin`.
+         */
+        delete: operations["delete_invitations_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/key/export": {
         parameters: {
             query?: never;
@@ -435,10 +636,96 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * A recovery copy of the root key, wrapped by a passphrase. `nightjar key import` takes it back.
+         * A recovery copy of the root key, wrapped by a passphrase. `nightjar key import` takes it back. Needs a fresh
+         *     confirmation.
          * @description Needs the scope `admin`.
          */
         post: operations["post_key_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's own account.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_profile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Correct details of one's account, or take them away.
+         * @description Needs a session or a token.
+         */
+        patch: operations["patch_profile"];
+        trace?: never;
+    };
+    "/api/v1/profile/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Ask for another address. A verified one is changed when both ends have agreed, by links that are mailed. Needs a fresh
+         *     confirmation.
+         * @description Needs a session or a token.
+         */
+        put: operations["put_profile_login"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profile/login/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agree, with the link that came to the old address, to the new one.
+         * @description Anyone may call it.
+         */
+        post: operations["post_profile_login_leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profile/login/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show, with the link that came to it, that the new address is one's own: from now on it is the login.
+         * @description Anyone may call it.
+         */
+        post: operations["post_profile_login_take"];
         delete?: never;
         options?: never;
         head?: never;
@@ -470,11 +757,47 @@ export interface paths {
         delete: operations["delete_session"];
         options?: never;
         head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
         /**
-         * Change the name that others see.
+         * Show again who one is, for what needs that: sharing, export, closing, keys. It lasts ten minutes.
          * @description Needs a session or a token.
          */
-        patch: operations["patch_session"];
+        post: operations["post_session_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/household": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Act in another of one's households from now on, in this browser.
+         * @description Needs a session or a token.
+         */
+        put: operations["put_session_household"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/session/password": {
@@ -534,7 +857,11 @@ export interface paths {
         delete: operations["delete_sessions_id"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Give one of one's browsers a name.
+         * @description Needs a session or a token.
+         */
+        patch: operations["patch_sessions_id"];
         trace?: never;
     };
     "/api/v1/setup": {
@@ -571,6 +898,72 @@ export interface paths {
          * @description Anyone may call it.
          */
         post: operations["post_setup_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who may sign up here, and how.
+         * @description Anyone may call it.
+         */
+        get: operations["get_sign_up"];
+        put?: never;
+        /**
+         * Sign up. Where mail is sent the answer is always 202, whether or not the address has an account already: the mail says
+         *     how to go on.
+         * @description Anyone may call it.
+         */
+        post: operations["post_sign_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-up/forgotten": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a link to choose a new password. The answer is always 202; a mail goes out if the address has an account and
+         *     was verified.
+         * @description Anyone may call it.
+         */
+        post: operations["post_sign_up_forgotten"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-up/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show, with the link that was mailed, that the address is one's own. The account opens, and one is signed in.
+         * @description Anyone may call it.
+         */
+        post: operations["post_sign_up_verify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -661,6 +1054,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/views/chain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether the view log was changed afterwards: its rows form a chain of hashes.
+         * @description Needs the scope `admin`.
+         */
+        get: operations["get_views_chain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -732,13 +1145,16 @@ export interface components {
              * @description Null for a token that was made at the machine's own terminal.
              */
             id?: string | null;
-            /** @description The user name. */
+            language: components["schemas"]["LanguageCode"];
+            /** @description The e-mail address or user name. */
             login?: string | null;
-            /** @description The name that others see: the display name, else the user name. */
+            /** @description The name that others see: the display name, else the login. */
             name?: string | null;
-            role: components["schemas"]["RoleName"];
+            role?: components["schemas"]["RoleName"] | null;
             /** @description What may be done: `cameras:read` and so on. */
             scopes: string[];
+            /** @description Whether the login is an address that the person has shown to be theirs. */
+            verified: boolean;
         };
         /** @description Where a camera is and as whom it is asked. */
         Address: {
@@ -785,6 +1201,8 @@ export interface components {
             recorded_until?: string | null;
             /** Format: int32 */
             retention_days: number;
+            /** @description What who asks may do with it now: some of `live`, `history`, `export`, `control`, `manage`. */
+            rights: components["schemas"]["Right"][];
             /**
              * Format: date-time
              * @description Since when it has not recorded.
@@ -843,14 +1261,27 @@ export interface components {
             /** Format: date-time */
             oldest: string;
         };
-        /** @description What the person chooses. */
-        Choice: {
-            /** @description The user name; must be given by the first owner, and renames any other account. */
-            login?: string | null;
-            password: string;
-            token: string;
-            /** @description The household's time zone (IANA), for the first owner. */
-            zone?: string | null;
+        /** @description What the chain of the view log shows. */
+        Chain: {
+            /**
+             * Format: uuid
+             * @description The first row that was changed, or follows one that was removed; null: none.
+             */
+            broken_at?: string | null;
+            /** @description SHA-256 of the newest row and all before it, in hex: write it down, and later rows cannot be changed unseen. */
+            head?: string | null;
+            /**
+             * Format: int64
+             * @description Rows in it; the newest join it a minute after they ended.
+             */
+            rows: number;
+            /** Format: date-time */
+            since?: string | null;
+        };
+        /** @description What shows again who one is. */
+        Confirmation: {
+            /** @description The demo has none, and asks for none. */
+            password?: string | null;
         };
         /** @description What was deleted. */
         Deleted: {
@@ -879,6 +1310,10 @@ export interface components {
              * @description Bytes of footage.
              */
             used_bytes: number;
+        };
+        /** @description The login of somebody who forgot the password. */
+        Forgotten: {
+            login: string;
         };
         /** @description What a camera sends. */
         Found: {
@@ -922,6 +1357,49 @@ export interface components {
             /** Format: date-time */
             start: string;
         };
+        /** @description What is allowed, for one camera or one group of cameras, and when. */
+        Grant: {
+            /**
+             * Format: uuid
+             * @description Either this,
+             */
+            camera?: string | null;
+            /**
+             * Format: date-time
+             * @description Until when; null: for good.
+             */
+            end?: string | null;
+            /**
+             * Format: uuid
+             * @description or this.
+             */
+            group?: string | null;
+            /** @description Some of `live`, `history`, `export`, `control`, `manage`. */
+            rights: components["schemas"]["Right"][];
+            /**
+             * Format: date-time
+             * @description From when, and back to when footage may be looked at; null: from always.
+             */
+            start?: string | null;
+            /** @description The hours of the week, in the household's zone; empty: all of them. */
+            weekly?: components["schemas"]["Weekly"][];
+        };
+        /** @description All that is granted to a member. */
+        Grants: {
+            grants: components["schemas"]["Grant"][];
+        };
+        /** @description A group of cameras. */
+        Group: {
+            cameras: string[];
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @description What a group holds. */
+        GroupForm: {
+            cameras: string[];
+            name: string;
+        };
         /** @description How a camera is doing. */
         Health: {
             /** @description Why it does not record. */
@@ -939,19 +1417,42 @@ export interface components {
         Household: {
             /** Format: uuid */
             id: string;
+            name?: string | null;
             /** @description The IANA time zone in which its days are shown. */
             zone: string;
         };
         /** @description What can be changed of a household. */
         HouseholdChange: {
+            /** @description What it is called. */
+            name?: string | null;
             /** @description The IANA time zone in which its days are shown. */
             zone?: string | null;
         };
-        /** @description Somebody to invite as a viewer. */
-        Invitation: {
-            /** @description The user name. */
-            login: string;
+        /** @description A household to act in. */
+        HouseholdChoice: {
+            /** Format: uuid */
+            id: string;
         };
+        /** @description An invitation that is open. */
+        Invitation: {
+            /** Format: date-time */
+            created: string;
+            /** @description Where the link was mailed; null: it was handed over. */
+            email?: string | null;
+            /** Format: date-time */
+            expires: string;
+            grants: components["schemas"]["Grant"][];
+            /** Format: uuid */
+            id: string;
+            role: components["schemas"]["RoleName"];
+            /** Format: date-time */
+            until?: string | null;
+        };
+        /**
+         * @description A language of pages and mails (ISO 639-1).
+         * @enum {string}
+         */
+        LanguageCode: "en" | "de";
         /** @description What a set-up link is for. */
         Link: {
             /** Format: date-time */
@@ -959,6 +1460,10 @@ export interface components {
             /** @description The user name of the account; null for the first owner, who chooses one. */
             login?: string | null;
             role: components["schemas"]["RoleName"];
+        };
+        /** @description The token of a link, from its fragment. */
+        LinkToken: {
+            token: string;
         };
         /** @description A list. `next` is the cursor of the next page; null on the last. */
         List_Camera: {
@@ -994,6 +1499,8 @@ export interface components {
                 recorded_until?: string | null;
                 /** Format: int32 */
                 retention_days: number;
+                /** @description What who asks may do with it now: some of `live`, `history`, `export`, `control`, `manage`. */
+                rights: components["schemas"]["Right"][];
                 /**
                  * Format: date-time
                  * @description Since when it has not recorded.
@@ -1002,6 +1509,64 @@ export interface components {
                 state: components["schemas"]["CameraState"];
                 streams: components["schemas"]["Stream"][];
                 transport: components["schemas"]["Transport"];
+            }[];
+            next?: string | null;
+        };
+        /** @description A list. `next` is the cursor of the next page; null on the last. */
+        List_Grant: {
+            items: {
+                /**
+                 * Format: uuid
+                 * @description Either this,
+                 */
+                camera?: string | null;
+                /**
+                 * Format: date-time
+                 * @description Until when; null: for good.
+                 */
+                end?: string | null;
+                /**
+                 * Format: uuid
+                 * @description or this.
+                 */
+                group?: string | null;
+                /** @description Some of `live`, `history`, `export`, `control`, `manage`. */
+                rights: components["schemas"]["Right"][];
+                /**
+                 * Format: date-time
+                 * @description From when, and back to when footage may be looked at; null: from always.
+                 */
+                start?: string | null;
+                /** @description The hours of the week, in the household's zone; empty: all of them. */
+                weekly?: components["schemas"]["Weekly"][];
+            }[];
+            next?: string | null;
+        };
+        /** @description A list. `next` is the cursor of the next page; null on the last. */
+        List_Group: {
+            items: {
+                cameras: string[];
+                /** Format: uuid */
+                id: string;
+                name: string;
+            }[];
+            next?: string | null;
+        };
+        /** @description A list. `next` is the cursor of the next page; null on the last. */
+        List_Invitation: {
+            items: {
+                /** Format: date-time */
+                created: string;
+                /** @description Where the link was mailed; null: it was handed over. */
+                email?: string | null;
+                /** Format: date-time */
+                expires: string;
+                grants: components["schemas"]["Grant"][];
+                /** Format: uuid */
+                id: string;
+                role: components["schemas"]["RoleName"];
+                /** Format: date-time */
+                until?: string | null;
             }[];
             next?: string | null;
         };
@@ -1023,6 +1588,8 @@ export interface components {
                 id: string;
                 /** Format: date-time */
                 last_seen: string;
+                /** @description What one calls it. */
+                name?: string | null;
             }[];
             next?: string | null;
         };
@@ -1031,17 +1598,25 @@ export interface components {
             items: {
                 /** @description Whether the person has chosen a password, and has not only an unused link. */
                 can_sign_in: boolean;
-                /** Format: date-time */
+                /**
+                 * Format: date-time
+                 * @description Since when the person belongs to the household.
+                 */
                 created: string;
                 /** Format: uuid */
                 id: string;
                 /** Format: date-time */
                 last_seen?: string | null;
-                /** @description The user name. */
+                /** @description The e-mail address or user name. */
                 login: string;
                 /** @description The name that others see. */
                 name: string;
                 role: components["schemas"]["RoleName"];
+                /**
+                 * Format: date-time
+                 * @description Until when; null for good.
+                 */
+                until?: string | null;
             }[];
             next?: string | null;
         };
@@ -1121,6 +1696,25 @@ export interface components {
             /** @enum {string} */
             type: "end";
         };
+        /** @description What is left to do until the address has changed. */
+        LoginChange: {
+            /** @description `done`; or `confirm`, by the links that are mailed. */
+            state: string;
+        };
+        /** @description The id of what was made. */
+        Made: {
+            /** Format: uuid */
+            id: string;
+        };
+        /** @description An invitation that was made. The link is shown once. */
+        MadeInvitation: {
+            /** Format: date-time */
+            expires: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Path and fragment, to follow this server's own address. */
+            link: string;
+        };
         /** @description A token that was made. Its text is shown here and never again. */
         MadeToken: {
             /** Format: date-time */
@@ -1128,6 +1722,15 @@ export interface components {
             /** Format: uuid */
             id: string;
             token: string;
+        };
+        /** @description What somebody is in the household. */
+        Membership: {
+            role: components["schemas"]["RoleName"];
+            /**
+             * Format: date-time
+             * @description Until when; null or left out: for good. An installer's must end.
+             */
+            until?: string | null;
         };
         /**
          * @description What is done with what the camera sees: `off` is not even connected to, `continuous` records everything.
@@ -1155,7 +1758,27 @@ export interface components {
             url: string;
             username?: string | null;
         };
-        /** @description A set-up link to hand to the person. It is shown once. */
+        /** @description A household to make. */
+        NewHousehold: {
+            name?: string | null;
+            /** @description An IANA time zone. */
+            zone: string;
+        };
+        /** @description Somebody to invite. */
+        NewInvitation: {
+            /** @description Where to mail the link; null: it is handed over. */
+            email?: string | null;
+            grants?: components["schemas"]["Grant"][];
+            /** @description Says that the person permitted the address to be given here. */
+            permitted?: boolean;
+            role: components["schemas"]["RoleName"];
+            /**
+             * Format: date-time
+             * @description Until when the membership lasts; null or left out: for good.
+             */
+            until?: string | null;
+        };
+        /** @description A link to hand to the person, with which they choose a password. It is shown once. */
         NewLink: {
             /** Format: date-time */
             expires: string;
@@ -1167,10 +1790,20 @@ export interface components {
             /** @description Path and fragment, to follow this server's own address. */
             link: string;
         };
+        /** @description Another address or user name. */
+        NewLogin: {
+            login: string;
+        };
         /** @description A new password. */
         NewPassword: {
             old_password: string;
             password: string;
+        };
+        /** @description Somebody for whom an account is made by hand. */
+        NewPerson: {
+            /** @description The user name or e-mail address. */
+            login: string;
+            role?: components["schemas"]["RoleName"] | null;
         };
         /** @description A token to make. */
         NewToken: {
@@ -1183,6 +1816,21 @@ export interface components {
             name?: string | null;
             /** @description `cameras:read`, `cameras:write`, `media:read`, `metrics:read`, `admin`; none that one does not have. */
             scopes: string[];
+        };
+        /** @description What a link offers to whoever holds it. */
+        Offered: {
+            /** @description The cameras, by name, for which something is granted. */
+            cameras: string[];
+            /** Format: date-time */
+            expires: string;
+            grants: components["schemas"]["Grant"][];
+            /** @description The name of the household, if it has one. */
+            household?: string | null;
+            /** @description Who invites. */
+            inviter?: string | null;
+            role: components["schemas"]["RoleName"];
+            /** Format: date-time */
+            until?: string | null;
         };
         /** @description A browser in which one is signed in. */
         OpenSession: {
@@ -1201,6 +1849,8 @@ export interface components {
             id: string;
             /** Format: date-time */
             last_seen: string;
+            /** @description What one calls it. */
+            name?: string | null;
         };
         /** @description An order of cameras. */
         Order: {
@@ -1216,17 +1866,37 @@ export interface components {
         Person: {
             /** @description Whether the person has chosen a password, and has not only an unused link. */
             can_sign_in: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Since when the person belongs to the household.
+             */
             created: string;
             /** Format: uuid */
             id: string;
             /** Format: date-time */
             last_seen?: string | null;
-            /** @description The user name. */
+            /** @description The e-mail address or user name. */
             login: string;
             /** @description The name that others see. */
             name: string;
             role: components["schemas"]["RoleName"];
+            /**
+             * Format: date-time
+             * @description Until when; null for good.
+             */
+            until?: string | null;
+        };
+        /** @description A household to which one belongs. */
+        Place: {
+            /** Format: uuid */
+            id: string;
+            name?: string | null;
+            role: components["schemas"]["RoleName"];
+            /**
+             * Format: date-time
+             * @description Until when; null for good.
+             */
+            until?: string | null;
         };
         /** @description A point of the plot. */
         Point: {
@@ -1253,10 +1923,29 @@ export interface components {
             /** @description What kind of problem it is, for programs: `/problems/no-footage` and so on. The list stands in docs/reference/problems.md. */
             type: string;
         };
-        /** @description How one wants to be called. */
+        /** @description What the account holds about its person. */
         Profile: {
-            /** @description The name that others see; null to show the user name. */
+            /** Format: date-time */
+            created: string;
+            /** @description The name that others see; null: the login. */
             display_name?: string | null;
+            /** Format: uuid */
+            id: string;
+            language: components["schemas"]["LanguageCode"];
+            /** @description The e-mail address or user name. */
+            login: string;
+            phone?: string | null;
+            /** @description Whether the login is an address that one has shown to be one's own. */
+            verified: boolean;
+            /** @description One's own time zone (IANA); null: each household's. */
+            zone?: string | null;
+        };
+        /** @description What to correct. A field that is left out stays; null takes the detail away. */
+        ProfileChange: {
+            display_name?: string | null;
+            language?: components["schemas"]["LanguageCode"] | null;
+            phone?: string | null;
+            zone?: string | null;
         };
         /** @description Whether the server can do its work. */
         Readiness: {
@@ -1267,29 +1956,67 @@ export interface components {
             /** @description Whether recordings can be written. */
             recording: boolean;
         };
+        /** @description A refusal. */
+        Refusal: {
+            /** @description Never write to this address again. */
+            never?: boolean;
+            token: string;
+        };
         /**
-         * @description `owner` decides over cameras, people and settings; `viewer` watches.
+         * @description Something that can be allowed.
          * @enum {string}
          */
-        RoleName: "owner" | "viewer";
+        Right: "live" | "history" | "export" | "control" | "manage";
+        /**
+         * @description `owner` decides over everything, `manager` over cameras and people; `member` watches every camera, `guest` what was
+         *     granted; `installer` sets up cameras for a while and sees no picture.
+         * @enum {string}
+         */
+        RoleName: "owner" | "manager" | "member" | "guest" | "installer";
         /** @description Who is signed in. */
         Session: {
             account: components["schemas"]["Account"];
             /** @description Whether this is the demo, which whoever uses this machine can open. */
             demo: boolean;
-            household: components["schemas"]["Household"];
+            household?: components["schemas"]["Household"] | null;
+            /** @description Every household to which the person belongs. */
+            households: components["schemas"]["Place"][];
             /** @description Whether a recovery copy of the root key was saved. Without one, a lost key file means lost footage. */
             recovery_copy_saved: boolean;
         };
-        /** @description The token of a set-up link. */
-        SetupToken: {
+        /** @description What to call a browser. */
+        SessionName: {
+            /** @description Null: nothing. */
+            name?: string | null;
+        };
+        /** @description What the person chooses. */
+        SetUp: {
+            /** @description The user name; must be given by the first owner, and renames any other account. */
+            login?: string | null;
+            password: string;
             token: string;
+            /** @description The household's time zone (IANA), for the first owner. */
+            zone?: string | null;
         };
         /** @description What a person signs in with. */
         SignIn: {
-            /** @description The user name. */
+            /** @description The e-mail address or user name. */
             login: string;
             password: string;
+        };
+        /** @description A new account. */
+        SignUp: {
+            /** @description Says to be 18 or older. */
+            adult: boolean;
+            /** @description The name that others see. */
+            display_name?: string | null;
+            /** @description The token of an invitation. */
+            invitation?: string | null;
+            language: components["schemas"]["LanguageCode"];
+            /** @description An e-mail address; where there is no mail, a user name will do. */
+            login: string;
+            password: string;
+            phone?: string | null;
         };
         /** @description A time with footage. */
         Span: {
@@ -1387,6 +2114,13 @@ export interface components {
             reconnects: number;
             state: string;
         };
+        /** @description Who may sign up here, and how. */
+        Terms: {
+            /** @description Whether this installation sends mail. Without it a user name will do, and links are handed over. */
+            mail: boolean;
+            /** @description `open`, `invitation` or `closed`. */
+            sign_up: string;
+        };
         /** @description What there is of a camera between two instants. */
         Timeline: {
             /** Format: uuid */
@@ -1478,6 +2212,15 @@ export interface components {
             /** @description The person's name; null for the machine's own terminal, a token made there, or somebody who has left. */
             who?: string | null;
         };
+        /** @description Some hours of some days of each week. */
+        Weekly: {
+            /** @description 0 is Monday. */
+            days: number[];
+            /** @description As in `08:00`. */
+            from: string;
+            /** @description As in `20:00`; `24:00` is the end of the day. */
+            to: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1533,7 +2276,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Invitation"];
+                "application/json": components["schemas"]["NewPerson"];
             };
         };
         responses: {
@@ -1566,6 +2309,73 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_accounts_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Membership"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_accounts_id_grants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Grant"];
+                };
+            };
+        };
+    };
+    put_accounts_id_grants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Grants"];
+            };
+        };
         responses: {
             204: {
                 headers: {
@@ -2106,6 +2916,90 @@ export interface operations {
             };
         };
     };
+    get_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Group"];
+                };
+            };
+        };
+    };
+    post_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupForm"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Made"];
+                };
+            };
+        };
+    };
+    put_groups_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupForm"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_groups_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     patch_household: {
         parameters: {
             query?: never;
@@ -2126,6 +3020,166 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Session"];
                 };
+            };
+        };
+    };
+    post_households: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHousehold"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Made"];
+                };
+            };
+        };
+    };
+    get_invitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Invitation"];
+                };
+            };
+        };
+    };
+    post_invitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInvitation"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeInvitation"];
+                };
+            };
+        };
+    };
+    post_invitations_accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Made"];
+                };
+            };
+        };
+    };
+    post_invitations_look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offered"];
+                };
+            };
+            /** @description Unknown, used, withdrawn or expired */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_invitations_refuse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Refusal"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_invitations_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -2150,6 +3204,122 @@ export interface operations {
                 content: {
                     "application/octet-stream": unknown;
                 };
+            };
+        };
+    };
+    get_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+        };
+    };
+    patch_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+        };
+    };
+    put_profile_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLogin"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginChange"];
+                };
+            };
+            /** @description It is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_profile_login_leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_profile_login_take: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -2231,7 +3401,7 @@ export interface operations {
             };
         };
     };
-    patch_session: {
+    post_session_confirm: {
         parameters: {
             query?: never;
             header?: never;
@@ -2240,17 +3410,36 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Profile"];
+                "application/json": components["schemas"]["Confirmation"];
             };
         };
         responses: {
-            200: {
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["Session"];
+                content?: never;
+            };
+        };
+    };
+    put_session_household: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HouseholdChoice"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
                 };
+                content?: never;
             };
         };
     };
@@ -2313,6 +3502,29 @@ export interface operations {
             };
         };
     };
+    patch_sessions_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionName"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     post_setup: {
         parameters: {
             query?: never;
@@ -2322,7 +3534,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Choice"];
+                "application/json": components["schemas"]["SetUp"];
             };
         };
         responses: {
@@ -2364,7 +3576,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SetupToken"];
+                "application/json": components["schemas"]["LinkToken"];
             };
         };
         responses: {
@@ -2383,6 +3595,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sign_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Terms"];
+                };
+            };
+        };
+    };
+    post_sign_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignUp"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description A mail is on its way */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Signing up needs an invitation, or is closed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sign_up_forgotten: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Forgotten"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_sign_up_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
                 };
             };
         };
@@ -2489,6 +3804,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["List_View"];
+                };
+            };
+        };
+    };
+    get_views_chain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chain"];
                 };
             };
         };

@@ -7,7 +7,10 @@ import en from './en.json';
 export type Key = keyof typeof en;
 export type Values = Record<string, string | number>;
 
-export const locale = 'en-GB';
+/** The language of the pages. */
+export type Language = 'en' | 'de';
+export let language: Language = 'en';
+export let locale = 'en-GB';
 const messages: Record<Key, string> = en;
 
 export function has(key: string): key is Key {

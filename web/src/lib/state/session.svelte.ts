@@ -1,12 +1,26 @@
 /** Who is signed in, in which household. One for the whole app. */
 import { api, ask, Problem } from '$lib/api/client';
-import type { Session } from '$lib/api/types';
+import type { Right, Session } from '$lib/api/types';
 
 class Current {
 	value = $state<Session>();
-	/** The zone in which every time is shown: the household's. */
-	zone = $derived(this.value?.household.zone ?? 'UTC');
-	owner = $derived(this.value?.account.role === 'owner');
+	/** The household in which the person acts; undefined for who belongs to none. */
+	household = $derived(this.value?.household ?? undefined);
+	/** The zone in which every time is shown: the household's, else the browser's. */
+	zone = $derived(this.household?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone);
+	role = $derived(this.value?.account.role ?? undefined);
+	owner = $derived(this.role === 'owner');
+	#scopes = $derived(this.value?.account.scopes ?? []);
+	/** Decides over people. */
+	admin = $derived(this.#scopes.includes('admin'));
+	/** Adds cameras and changes them. */
+	edits = $derived(this.#scopes.includes('cameras:write'));
+	/** Removes cameras and erases recordings. */
+	erases = $derived(this.edits && this.role !== 'installer');
+	/** Guests know of what was granted to them alone. */
+	guest = $derived(this.role === 'guest');
+	/** Sees pictures, of some camera at least. */
+	watches = $derived(this.#scopes.includes('media:read'));
 
 	/** Asks the server; false if nobody is signed in. Other failures are thrown. */
 	async load(): Promise<boolean> {
@@ -22,6 +36,12 @@ class Current {
 
 	async signIn(login: string, password: string): Promise<void> {
 		this.value = await ask(api.POST('/api/v1/session', { body: { login, password } }));
+	}
+
+	/** Acts in another of one's households. All that is shown belongs to the one before, so the app begins anew. */
+	async enter(household: string): Promise<void> {
+		await ask(api.PUT('/api/v1/session/household', { body: { id: household } }));
+		location.assign('/');
 	}
 
 	async setUp(input: { token: string; login?: string; password: string; zone?: string }): Promise<void> {
@@ -40,6 +60,11 @@ class Current {
 		}
 		await forgetShell();
 	}
+}
+
+/** Whether the signed-in person may do this with the camera now. */
+export function may(camera: { rights: Right[] }, right: Right): boolean {
+	return camera.rights.includes(right);
 }
 
 /** Signing out leaves nothing of the app on this device. */

@@ -1,0 +1,13 @@
+/** Who may sign up on this server, and whether it sends mail. Asked once. */
+import { api, ask } from '$lib/api/client';
+import type { Terms } from '$lib/api/types';
+
+class Current {
+	value = $state.raw<Terms>();
+
+	async load(): Promise<void> {
+		this.value ??= await ask(api.GET('/api/v1/sign-up'));
+	}
+}
+
+export const terms = new Current();
