@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/.well-known/dnt/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * That nobody is tracked (Tracking Preference Expression, section 6.5).
+         * @description Anyone may call it.
+         */
+        get: operations["get_well_known_dnt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/gpc.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * That Global Privacy Control is obeyed (GPC specification, section 4).
+         * @description Anyone may call it.
+         */
+        get: operations["get_well_known_gpc_json"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/openapi.json": {
         parameters: {
             query?: never;
@@ -434,6 +474,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/demo/mails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The mails that the demo would have sent, the newest first. Anywhere else there is no such thing.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_demo_mails"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/groups": {
         parameters: {
             query?: never;
@@ -520,6 +580,74 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's notices.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_inbox"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbox/choices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What one is mailed about beside what is necessary.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_inbox_choices"];
+        /**
+         * Choose what one is mailed about. The inbox has everything in any case.
+         * @description Needs a session or a token.
+         */
+        put: operations["put_inbox_choices"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inbox/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a notice.
+         * @description Needs a session or a token.
+         */
+        delete: operations["delete_inbox_id"];
+        options?: never;
+        head?: never;
+        /**
+         * Mark a notice as read, or as unread.
+         * @description Needs a session or a token.
+         */
+        patch: operations["patch_inbox_id"];
         trace?: never;
     };
     "/api/v1/invitations": {
@@ -641,6 +769,298 @@ export interface paths {
          * @description Needs the scope `admin`.
          */
         post: operations["post_key_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All that is held of the caller, and the caller's choices.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_privacy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/acceptance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept a version of the policy.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_privacy_acceptance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The certificate of an erasure, with its token: what went, which keys were destroyed, what stays, signed. 503 while the
+         *     erasure goes on.
+         * @description Anyone may call it.
+         */
+        get: operations["get_privacy_certificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close the account: from this moment nobody gets in and nothing is recorded or shown; after fourteen days everything is
+         *     erased. Needs a fresh confirmation of who one is.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_privacy_close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's consents.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_privacy_consents"];
+        /**
+         * Give a consent, or take it back. The same call does both, and it holds at once.
+         * @description Needs a session or a token.
+         */
+        put: operations["put_privacy_consents"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/consents/{id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The receipt of a consent (JSON-LD, ISO/IEC TS 27560:2023).
+         * @description Needs a session or a token.
+         */
+        get: operations["get_privacy_consents_id_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase a closing account now, with the token that would undo it. Nothing can undo this.
+         * @description Anyone may call it.
+         */
+        post: operations["post_privacy_erase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's copies, the newest first.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_privacy_export"];
+        put?: never;
+        /**
+         * Ask for a copy of everything that is held. Needs a fresh confirmation of who one is.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_privacy_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/export/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a copy before its time.
+         * @description Needs a session or a token.
+         */
+        delete: operations["delete_privacy_export_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/export/{id}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a copy of one's own. Needs a fresh confirmation of who one is. Byte ranges are answered.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_privacy_export_id_download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/objections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Object to a use that rests on a legitimate interest (GDPR Art. 21), or take the objection back. It counts at once, and the
+         *     answer says what becomes of it.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_privacy_objections"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/report-minor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report that a member of the household is under age: the account is frozen at once, and erased after two days unless the
+         *     report turns out to be wrong. The owner does it.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_privacy_report_minor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/report-minor/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Decide over a report.
+         * @description Needs a session or a token.
+         */
+        put: operations["put_privacy_report_minor_account"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo the closing of an account, with its token. One signs in afterwards as before.
+         * @description Anyone may call it.
+         */
+        post: operations["post_privacy_undo"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1114,6 +1534,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/privacy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The policy that holds now, with the tables of what this program stores. Works without scripts.
+         * @description Anyone may call it.
+         */
+        get: operations["get_privacy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/privacy.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The policy that holds now, for programs (JSON-LD, Data Privacy Vocabulary).
+         * @description Anyone may call it.
+         */
+        get: operations["get_privacy_json"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/privacy/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changed from one version to another, word by word: a page, or JSON for who accepts only that.
+         * @description Anyone may call it.
+         */
+        get: operations["get_privacy_diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/privacy/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All versions: a page, or JSON for who accepts only that.
+         * @description Anyone may call it.
+         */
+        get: operations["get_privacy_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/privacy/versions/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A version, as it was published: a page, or JSON with its text for who accepts only that.
+         * @description Anyone may call it.
+         */
+        get: operations["get_privacy_versions_number"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -1134,10 +1654,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/unsubscribe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The page behind the way out of a mail. It changes nothing: programs that look for dangerous links open it too.
+         * @description Anyone may call it.
+         */
+        get: operations["get_unsubscribe"];
+        put?: never;
+        /**
+         * Stop mails with one click (RFC 8058): no cookie, no sign-in. The answer is the same for every token.
+         * @description Anyone may call it.
+         */
+        post: operations["post_unsubscribe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Which version was accepted, and which must be. */
+        Acceptance: {
+            /** Format: int32 */
+            accepted?: number | null;
+            /** Format: date-time */
+            accepted_at?: string | null;
+            /**
+             * Format: int32
+             * @description The version that holds now.
+             */
+            current: number;
+            /**
+             * Format: int32
+             * @description The newest version, which may hold later.
+             */
+            newest: number;
+            /** Format: date-time */
+            newest_effective: string;
+            /**
+             * Format: int32
+             * @description The oldest version that does: one that is accepted must not be older.
+             */
+            required: number;
+        };
+        /** @description The version that one accepts, and in which language it was shown. */
+        Accepted: {
+            /** @description `en` or `de`. */
+            language: string;
+            /** Format: int32 */
+            version: number;
+        };
         /** @description The account behind a session or token. */
         Account: {
             /**
@@ -1278,15 +1853,79 @@ export interface components {
             /** Format: date-time */
             since?: string | null;
         };
+        /** @description A consent that is given or taken back. */
+        Chosen: {
+            /** @description Given although the browser's own signal refuses it: the person was asked. */
+            despite_signal?: boolean;
+            given: boolean;
+            /** @description The language in which it was asked, `en` or `de`. */
+            language: string;
+            /** @description The choice, by its key. */
+            purpose: string;
+        };
+        /** @description How the account is to be closed. */
+        CloseAccount: {
+            /** @description Without the days in which it can be undone. */
+            now?: boolean;
+            /** @description Households in which others live, and that nobody else owns, go too; those people are told. */
+            with_households?: boolean;
+        };
+        /** @description What one keeps of an account that is closing. It is shown once. */
+        ClosingAccount: {
+            /** @description The token that fetches the certificate of erasure. */
+            certificate: string;
+            /** @description The token that undoes it. */
+            undo: string;
+            /**
+             * Format: date-time
+             * @description Until when it can be undone; then everything is erased.
+             */
+            until: string;
+        };
+        /** @description A token that was shown when the account was closed. */
+        ClosingToken: {
+            token: string;
+        };
         /** @description What shows again who one is. */
         Confirmation: {
             /** @description The demo has none, and asks for none. */
             password?: string | null;
         };
+        /** @description How things stand with one choice. */
+        Consent: {
+            /** Format: date-time */
+            at?: string | null;
+            given: boolean;
+            method?: string | null;
+            /** @description The choice, by its key. */
+            purpose: string;
+            /**
+             * Format: uuid
+             * @description The id of its receipt.
+             */
+            receipt?: string | null;
+            /** @description The state by the Data Privacy Vocabulary, as in `ConsentGiven`. */
+            state: string;
+            /** Format: int32 */
+            version?: number | null;
+            /** @description The same in words. */
+            what: string;
+        };
         /** @description What was deleted. */
         Deleted: {
             /** Format: int64 */
             bytes: number;
+        };
+        /** @description A mail that the demo would have sent. */
+        DemoMail: {
+            /** Format: date-time */
+            created: string;
+            html: string;
+            /** Format: uuid */
+            id: string;
+            subject: string;
+            text: string;
+            to: string;
         };
         /** @description The disk with the footage. */
         Disk: {
@@ -1310,6 +1949,36 @@ export interface components {
              * @description Bytes of footage.
              */
             used_bytes: number;
+        };
+        /** @description A copy of one's data. */
+        Export: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: date-time */
+            created: string;
+            /** @description Why it failed. */
+            error?: string | null;
+            /** @description Whether footage is in it. */
+            footage: boolean;
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: int32
+             * @description Of a thousand.
+             */
+            progress: number;
+            /** @description `waiting`, `running`, `ready` or `failed`. */
+            state: string;
+            /**
+             * Format: date-time
+             * @description Until when it can be fetched.
+             */
+            until?: string | null;
+        };
+        /** @description What the copy holds. */
+        ExportWanted: {
+            /** @description Whether footage is in it, and not only what is known of it. */
+            footage: boolean;
         };
         /** @description The login of somebody who forgot the password. */
         Forgotten: {
@@ -1413,6 +2082,23 @@ export interface components {
             state: string;
             streams: components["schemas"]["StreamHealth"][];
         };
+        /** @description What one place holds. */
+        Held: {
+            /** Format: int64 */
+            bytes: number;
+            /** @description The kind of data, by its key. */
+            category: string;
+            /** Format: int64 */
+            count: number;
+            /** Format: date-time */
+            oldest?: string | null;
+            /** @description The table or shelf, as the data map names it. */
+            place: string;
+            /** @description When it goes, in words. */
+            until: string;
+            /** @description The same in words. */
+            what: string;
+        };
         /** @description A household. */
         Household: {
             /** Format: uuid */
@@ -1432,6 +2118,36 @@ export interface components {
         HouseholdChoice: {
             /** Format: uuid */
             id: string;
+        };
+        /** @description A page of the inbox. */
+        Inbox: {
+            /** @description The newest first. */
+            items: components["schemas"]["InboxItem"][];
+            /** @description The cursor of the next page; null on the last. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many of the whole inbox are unread.
+             */
+            unread: number;
+        };
+        /** @description A notice, in the language of the account. */
+        InboxItem: {
+            /** Format: date-time */
+            created: string;
+            /** Format: uuid */
+            id: string;
+            /** @description What kind of notice it is, as in `password_changed`. */
+            kind: string;
+            link?: components["schemas"]["InboxLink"] | null;
+            paragraphs: string[];
+            read: boolean;
+            title: string;
+        };
+        /** @description A page to go to. */
+        InboxLink: {
+            label: string;
+            url: string;
         };
         /** @description An invitation that is open. */
         Invitation: {
@@ -1509,6 +2225,20 @@ export interface components {
                 state: components["schemas"]["CameraState"];
                 streams: components["schemas"]["Stream"][];
                 transport: components["schemas"]["Transport"];
+            }[];
+            next?: string | null;
+        };
+        /** @description A list. `next` is the cursor of the next page; null on the last. */
+        List_DemoMail: {
+            items: {
+                /** Format: date-time */
+                created: string;
+                html: string;
+                /** Format: uuid */
+                id: string;
+                subject: string;
+                text: string;
+                to: string;
             }[];
             next?: string | null;
         };
@@ -1642,7 +2372,7 @@ export interface components {
         /** @description A list. `next` is the cursor of the next page; null on the last. */
         List_View: {
             items: {
-                /** @description `live`, `play`, `download`, `snapshot`, `thumbnail`; `setup-link` for an address that lets the owner in. */
+                /** @description `live`, `play`, `download`, `export`, `snapshot`, `thumbnail`; `setup-link` for an address that lets the owner in. */
                 action: string;
                 /** @description False: it was refused. */
                 allowed: boolean;
@@ -1723,6 +2453,17 @@ export interface components {
             id: string;
             token: string;
         };
+        /** @description What one is mailed about beside what is necessary. */
+        MailChoices: {
+            /** @description Joining and leaving households, copies that are ready. */
+            household: boolean;
+            /** @description Somebody's first look at a camera, and large downloads. Off until it is switched on. */
+            views: boolean;
+        };
+        /** @description What can be changed of a notice. */
+        Mark: {
+            read: boolean;
+        };
         /** @description What somebody is in the household. */
         Membership: {
             role: components["schemas"]["RoleName"];
@@ -1731,6 +2472,16 @@ export interface components {
              * @description Until when; null or left out: for good. An installer's must end.
              */
             until?: string | null;
+        };
+        /** @description What was found out. */
+        MinorDecision: {
+            /** @description False: the person is of age, and the account goes on. */
+            minor: boolean;
+        };
+        /** @description Somebody who is under age. */
+        MinorReport: {
+            /** Format: uuid */
+            account: string;
         };
         /**
          * @description What is done with what the camera sees: `off` is not even connected to, `continuous` records everything.
@@ -1817,6 +2568,32 @@ export interface components {
             /** @description `cameras:read`, `cameras:write`, `media:read`, `metrics:read`, `admin`; none that one does not have. */
             scopes: string[];
         };
+        /** @description A use that can be objected to. */
+        Objection: {
+            /** @description What becomes of an objection. */
+            answer: string;
+            /** Format: date-time */
+            at?: string | null;
+            objected: boolean;
+            purpose: string;
+            /** @description Whether the use ends. */
+            stops: boolean;
+            what: string;
+        };
+        /** @description What becomes of an objection. */
+        ObjectionAnswer: {
+            answer: string;
+            stops: boolean;
+        };
+        /** @description An objection that is made or taken back. */
+        ObjectionMade: {
+            /** @description `en` or `de`. */
+            language: string;
+            /** @description False: it is taken back. */
+            objected: boolean;
+            /** @description The use, by its key. */
+            purpose: string;
+        };
         /** @description What a link offers to whoever holds it. */
         Offered: {
             /** @description The cameras, by name, for which something is granted. */
@@ -1856,6 +2633,15 @@ export interface components {
         Order: {
             /** @description The id of each camera of the household, once. */
             order: string[];
+        };
+        /** @description A household that the person owns. */
+        OwnedHousehold: {
+            /** Format: uuid */
+            id: string;
+            /** @description Who else belongs to it. */
+            other_members: number;
+            /** @description Others who own it: it stays when the person goes. */
+            other_owners: number;
         };
         /** @description What wraps the recovery copy. */
         Passphrase: {
@@ -1906,6 +2692,18 @@ export interface components {
             fps: number;
             /** Format: int64 */
             kbit_s: number;
+        };
+        /** @description What is held about the person, and how things stand. */
+        PrivacyCentre: {
+            consents: components["schemas"]["Consent"][];
+            held: components["schemas"]["Held"][];
+            households: components["schemas"]["OwnedHousehold"][];
+            objections: components["schemas"]["Objection"][];
+            policy: components["schemas"]["Acceptance"];
+            /** @description What the browser refuses by itself: `gpc`, `dnt` or null. */
+            signal?: string | null;
+            /** @description What stays when the account is erased, why, and until when. */
+            stays: components["schemas"]["Stays"][];
         };
         /** @description Problem details (RFC 9457), sent as `application/problem+json`. */
         Problem: {
@@ -2017,6 +2815,11 @@ export interface components {
             login: string;
             password: string;
             phone?: string | null;
+            /**
+             * Format: int32
+             * @description The version of the policy that one accepts: a box of its own, never ticked beforehand.
+             */
+            policy?: number | null;
         };
         /** @description A time with footage. */
         Span: {
@@ -2028,6 +2831,13 @@ export interface components {
             start: string;
             /** @description `main` or `sub`. */
             stream: string;
+        };
+        /** @description What stays. */
+        Stays: {
+            place: string;
+            reason: string;
+            until: string;
+            what: string;
         };
         /** @description Room and its use. */
         Storage: {
@@ -2118,6 +2928,11 @@ export interface components {
         Terms: {
             /** @description Whether this installation sends mail. Without it a user name will do, and links are handed over. */
             mail: boolean;
+            /**
+             * Format: int32
+             * @description The version of the policy that is to be accepted.
+             */
+            policy: number;
             /** @description `open`, `invitation` or `closed`. */
             sign_up: string;
         };
@@ -2178,9 +2993,24 @@ export interface components {
             /** @default null */
             username?: string | null;
         };
+        /** @description A version of the policy. */
+        Version: {
+            /** Format: date-time */
+            date: string;
+            /** Format: date-time */
+            effective: string;
+            /** @description Whether it must be accepted anew. */
+            material: boolean;
+            /** Format: int32 */
+            number: number;
+            /** @description Of the text in the language that was asked for. */
+            sha256: string;
+            /** @description The text, where one version was asked for. */
+            text?: string | null;
+        };
         /** @description Somebody watched something, or tried to. */
         View: {
-            /** @description `live`, `play`, `download`, `snapshot`, `thumbnail`; `setup-link` for an address that lets the owner in. */
+            /** @description `live`, `play`, `download`, `export`, `snapshot`, `thumbnail`; `setup-link` for an address that lets the owner in. */
             action: string;
             /** @description False: it was refused. */
             allowed: boolean;
@@ -2230,6 +3060,46 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_well_known_dnt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A tracking status */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    get_well_known_gpc_json: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `gpc` and `lastUpdate` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
     get_api_openapi_json: {
         parameters: {
             query?: never;
@@ -2916,6 +3786,31 @@ export interface operations {
             };
         };
     };
+    get_demo_mails: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_DemoMail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_groups: {
         parameters: {
             query?: never;
@@ -3043,6 +3938,112 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Made"];
                 };
+            };
+        };
+    };
+    get_inbox: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before. */
+                before?: string;
+                /** @description How many, 100 at most; 30 unless said. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inbox"];
+                };
+            };
+        };
+    };
+    get_inbox_choices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailChoices"];
+                };
+            };
+        };
+    };
+    put_inbox_choices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MailChoices"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete_inbox_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    patch_inbox_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Mark"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -3204,6 +4205,387 @@ export interface operations {
                 content: {
                     "application/octet-stream": unknown;
                 };
+            };
+        };
+    };
+    get_privacy: {
+        parameters: {
+            query?: {
+                /** @description `en` or `de`; else what the browser prefers. */
+                lang?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyCentre"];
+                };
+            };
+        };
+    };
+    post_privacy_acceptance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Accepted"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_privacy_certificate: {
+        parameters: {
+            query: {
+                token: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A signed statement */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    post_privacy_close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloseAccount"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClosingAccount"];
+                };
+            };
+            /** @description Others belong to the household: hand it over, or say that it goes too */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_privacy_consents: {
+        parameters: {
+            query?: {
+                /** @description `en` or `de`; else what the browser prefers. */
+                lang?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consent"][];
+                };
+            };
+        };
+    };
+    put_privacy_consents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Chosen"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The browser's own signal refuses this; ask, and say `despite_signal` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_privacy_consents_id_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON-LD */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    post_privacy_erase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClosingToken"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_privacy_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"][];
+                };
+            };
+        };
+    };
+    post_privacy_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportWanted"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+        };
+    };
+    delete_privacy_export_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_privacy_export_id_download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description A part of it */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description No such bytes */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_privacy_objections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ObjectionMade"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectionAnswer"];
+                };
+            };
+        };
+    };
+    post_privacy_report_minor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MinorReport"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_privacy_report_minor_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MinorDecision"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_privacy_undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClosingToken"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -3867,6 +5249,120 @@ export interface operations {
             };
         };
     };
+    get_privacy: {
+        parameters: {
+            query?: {
+                /** @description `en` or `de`; else what the browser prefers. */
+                lang?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    get_privacy_json: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON-LD */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    get_privacy_diff: {
+        parameters: {
+            query: {
+                from: number;
+                to: number;
+                /** @description `en` or `de`; else what the browser prefers. */
+                lang?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stretches of text, each `same`, `removed` or `added` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    get_privacy_versions: {
+        parameters: {
+            query?: {
+                /** @description `en` or `de`; else what the browser prefers. */
+                lang?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"][];
+                };
+            };
+        };
+    };
+    get_privacy_versions_number: {
+        parameters: {
+            query?: {
+                /** @description `en` or `de`; else what the browser prefers. */
+                lang?: string | null;
+            };
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Version"];
+                };
+            };
+        };
+    };
     get_readyz: {
         parameters: {
             query?: never;
@@ -3893,6 +5389,48 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Readiness"];
                 };
+            };
+        };
+    };
+    get_unsubscribe: {
+        parameters: {
+            query?: {
+                /** @description What the mail said. */
+                token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page with a button */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_unsubscribe: {
+        parameters: {
+            query?: {
+                /** @description What the mail said. */
+                token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page that says so */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
