@@ -177,6 +177,8 @@ pub struct Agreement {
     pub seen: bool,
     /// Says to be 18 or older.
     pub adult: bool,
+    /// The version of the policy that is accepted with it, an act of its own.
+    pub policy: u32,
     pub language: Language,
     /// An e-mail address, where the service vouches for none.
     pub login: Option<String>,
@@ -416,6 +418,7 @@ impl Accounts {
             phone: None,
             language: yes.language,
             adult: yes.adult,
+            policy: yes.policy,
         };
         if !verified {
             self.issuers.offers.take(&self.world, token);

@@ -148,7 +148,7 @@ impl Home {
     }
 
     async fn agree(&self, offer: &Offer, login: Option<&str>) -> Result<SignedUp> {
-        let yes = Agreement { seen: true, adult: true, language: Language::En, login: login.map(Into::into) };
+        let yes = Agreement { seen: true, adult: true, policy: 1, language: Language::En, login: login.map(Into::into) };
         self.accounts.agree(&offer.token, yes, true, &here()).await
     }
 
@@ -173,10 +173,10 @@ async fn another_service_gives_a_verified_address_and_nothing_that_was_not_seen_
         assert!(offer.verified && !offer.linking);
         assert_eq!(offer.refused, ["name", "picture", "gender", "birthdate"]);
         assert_eq!((home.count("accounts").await, home.count("identities").await), (0, 0), "nothing is kept yet");
-        let blind = Agreement { seen: false, adult: true, language: Language::En, login: None };
+        let blind = Agreement { seen: false, adult: true, policy: 1, language: Language::En, login: None };
         let blind = home.accounts.agree(&offer.token, blind, true, &here()).await;
         assert_eq!(blind.err().unwrap().at_field(), Some("seen"));
-        let minor = Agreement { seen: true, adult: false, language: Language::En, login: None };
+        let minor = Agreement { seen: true, adult: false, policy: 1, language: Language::En, login: None };
         let minor = home.accounts.agree(&offer.token, minor, true, &here()).await;
         assert_eq!(minor.err().unwrap().at_field(), Some("adult"));
 

@@ -9,6 +9,7 @@ use crate::{
     routes::{
         List,
         session::{self, Challenge, LanguageCode, Session},
+        sign_up::{accepted, note_acceptance},
     },
 };
 use accounts::{Agreement, Browser, Caller, IdentityId, SignUp, SignedUp, WayBack};
@@ -155,6 +156,8 @@ pub struct Yes {
     seen: bool,
     /// Says to be 18 or older.
     adult: bool,
+    /// The version of the policy that one accepts: a box of its own, never ticked beforehand.
+    policy: Option<u32>,
     language: LanguageCode,
     /// An e-mail address, where the service vouches for none.
     login: Option<String>,
@@ -171,9 +174,13 @@ pub struct Yes {
 ))]
 pub async fn agree(State(app): State<Arc<App>>, At(browser): At, Json(body): Json<Yes>) -> Result<Response> {
     admitted(&app, body.invitation.as_deref()).await?;
-    let yes = Agreement { seen: body.seen, adult: body.adult, language: body.language.into(), login: body.login };
+    let (policy, language) = (accepted(&app, body.policy)?, body.language.into());
+    let yes = Agreement { seen: body.seen, adult: body.adult, policy, language, login: body.login };
     match app.accounts.agree(&Secret::new(body.offer), yes, app.can_mail, &browser).await? {
-        SignedUp::SignedIn(session) => session::begun(&app, StatusCode::CREATED, &session).await,
+        SignedUp::SignedIn(session) => {
+            note_acceptance(&app, &session, policy, language).await?;
+            session::begun(&app, StatusCode::CREATED, &session).await
+        }
         SignedUp::LookIntoMail => Ok(StatusCode::ACCEPTED.into_response()),
     }
 }

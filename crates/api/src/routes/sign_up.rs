@@ -10,7 +10,7 @@ use crate::{
         setup::Token,
     },
 };
-use accounts::{NewAccount, SignUp, SignedUp};
+use accounts::{Language, NewAccount, NewSession, SignUp, SignedUp};
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -75,19 +75,19 @@ pub struct Form {
 pub async fn sign_up(State(app): State<Arc<App>>, At(browser): At, Json(body): Json<Form>) -> Result<Response> {
     let proven = admitted(&app, &body).await?;
     let policy = accepted(&app, body.policy)?;
-    let language = ::policy::Language::parse(accounts::Language::from(body.language).as_str());
+    let language = body.language.into();
     let new = NewAccount {
         login: body.login,
         password: body.password.map(Secret::new),
         display_name: body.display_name,
         phone: body.phone,
-        language: body.language.into(),
+        language,
         adult: body.adult,
         policy,
     };
     match app.accounts.sign_up(new, app.can_mail, proven, &browser).await? {
         SignedUp::SignedIn(session) => {
-            app.privacy.accept(&session.caller, policy, language.unwrap_or(::policy::Language::English)).await?;
+            note_acceptance(&app, &session, policy, language).await?;
             session::begun(&app, StatusCode::CREATED, &session).await
         }
         SignedUp::LookIntoMail => Ok(StatusCode::ACCEPTED.into_response()),
@@ -95,12 +95,18 @@ pub async fn sign_up(State(app): State<Arc<App>>, At(browser): At, Json(body): J
 }
 
 /// The version of the policy that is accepted: an act of its own, without which there is no account.
-fn accepted(app: &App, version: Option<u32>) -> Result<u32> {
+pub fn accepted(app: &App, version: Option<u32>) -> Result<u32> {
     let (book, now) = (app.privacy.book(), app.world.clock.now());
     let version = version.filter(|version| *version >= book.required(now) && book.version(*version).is_ok());
     let refusal = || Error::out_of_range("read the policy and say that you accept it").field("policy");
     ::policy::enforce!(C0_5, version.is_some(), refusal().into());
     Ok(version.unwrap_or(book.current(now).number))
+}
+
+/// Writes into the ledger that the person accepted this version, in the language in which it was shown.
+pub async fn note_acceptance(app: &App, session: &NewSession, version: u32, language: Language) -> Result<()> {
+    let language = ::policy::Language::parse(language.as_str()).unwrap_or(::policy::Language::English);
+    Ok(app.privacy.accept(&session.caller, version, language).await?)
 }
 
 /// An error unless this person may sign up; whether the invitation came to the very address that signs up.

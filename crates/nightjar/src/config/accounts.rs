@@ -75,7 +75,7 @@ impl Oidc {
             let text = std::fs::read_to_string(file);
             let failed =
                 |cause| Error::invalid(format!("{}: the secret cannot be read", file.display())).because(cause);
-            Ok(Secret::new(text.map_err(failed)?.trim().to_owned()))
+            Ok::<_, Error>(Secret::new(text.map_err(failed)?.trim().to_owned()))
         };
         let url = self.url().ok_or_else(|| Error::invalid("accounts.oidc: give an issuer"))?;
         let token_url = KNOWN.iter().find(|(_, known, _)| *known == url).and_then(|(.., token)| *token);
