@@ -121,7 +121,12 @@ impl Visit {
     }
 
     fn sign_in(&self, password: &str) -> Result<(u16, String)> {
-        self.ask("POST", "/api/v1/session", "", &serde_json::json!({ "login": "Ada", "password": password }).to_string())
+        self.ask(
+            "POST",
+            "/api/v1/session",
+            "",
+            &serde_json::json!({ "login": "Ada", "password": password }).to_string(),
+        )
     }
 }
 

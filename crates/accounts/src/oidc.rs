@@ -13,8 +13,9 @@ use base::{Error, Result, Secret, Time, World};
 use chrono::{Datelike, Months, NaiveDate};
 use openidconnect::{
     AsyncHttpClient, AuthenticationFlow, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest,
-    HttpResponse, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse, TokenUrl,
-    core::{CoreClient, CoreIdTokenClaims, CoreProviderMetadata, CoreResponseType},
+    HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
+    TokenResponse, TokenUrl,
+    core::{CoreClient, CoreProviderMetadata, CoreResponseType, CoreUserInfoClaims},
 };
 use sea_orm::{QueryOrder, entity::prelude::*, sea_query::Expr};
 use std::{
@@ -226,7 +227,8 @@ impl Issuers {
 /// An error unless what the service names is encrypted as the service itself is.
 fn is_safe(issuer: &Issuer, metadata: &CoreProviderMetadata) -> Result<()> {
     let token = metadata.token_endpoint().map(|token| token.url());
-    let named = [Some(metadata.authorization_endpoint().url()), token, Some(metadata.jwks_uri().url())];
+    let user = metadata.userinfo_endpoint().map(|user| user.url());
+    let named = [Some(metadata.authorization_endpoint().url()), token, Some(metadata.jwks_uri().url()), user];
     match !issuer.url.starts_with("https:") || named.into_iter().flatten().all(|url| url.scheme() == "https") {
         true => Ok(()),
         false => Err(Error::unavailable("the other service names an address that is not encrypted")),
@@ -242,6 +244,60 @@ fn refused() -> Error {
     Error::invalid("the other service did not confirm who you are; try again")
 }
 
+fn failed<T: openidconnect::ErrorResponse>(error: openidconnect::RequestTokenError<Error, T>) -> Error {
+    match error {
+        openidconnect::RequestTokenError::Request(cause) => cause,
+        _ => refused(),
+    }
+}
+
+/// What a service said of a person.
+struct Said {
+    subject: String,
+    address: Option<String>,
+    verified: bool,
+    born: Option<String>,
+    /// What it said beyond what was asked.
+    refused: Vec<&'static str>,
+}
+
+impl Said {
+    /// The same after what the service said before.
+    fn after(mut self, before: Self) -> Self {
+        self.refused.extend(before.refused);
+        self.refused.sort_unstable();
+        self.refused.dedup();
+        Self { born: before.born.or(self.born), ..self }
+    }
+}
+
+/// [`Said`] of the claims of an ID token or of UserInfo, which have the same accessors and no trait in common.
+macro_rules! said {
+    ($claims:ident) => {{
+        let refused = [
+            ("name", $claims.name().is_some()),
+            ("given_name", $claims.given_name().is_some()),
+            ("family_name", $claims.family_name().is_some()),
+            ("nickname", $claims.nickname().is_some()),
+            ("picture", $claims.picture().is_some()),
+            ("profile", $claims.profile().is_some()),
+            ("website", $claims.website().is_some()),
+            ("gender", $claims.gender().is_some()),
+            ("birthdate", $claims.birthdate().is_some()),
+            ("zoneinfo", $claims.zoneinfo().is_some()),
+            ("locale", $claims.locale().is_some()),
+            ("phone_number", $claims.phone_number().is_some()),
+            ("address", $claims.address().is_some()),
+        ];
+        Said {
+            subject: $claims.subject().as_str().into(),
+            address: $claims.email().map(|email| email.as_str().to_owned()),
+            verified: $claims.email_verified() == Some(true),
+            born: $claims.birthdate().map(|date| date.as_str().to_owned()),
+            refused: refused.iter().filter(|(_, said)| *said).map(|(name, _)| *name).collect(),
+        }
+    }};
+}
 fn client(issuer: &Issuer, metadata: CoreProviderMetadata, back: RedirectUrl) -> Result<Client> {
     let token = match (&issuer.token_url, metadata.token_endpoint()) {
         (Some(url), _) => TokenUrl::new(url.clone()).map_err(unreachable)?,
@@ -327,34 +383,40 @@ impl Accounts {
         if issuer.is_some_and(|issuer| issuer != service.url) {
             return Err(refused());
         }
-        let claims = self.claims(service, &away, code).await?;
-        self.known_or_offered(away, &claims, browser).await
+        let said = self.said(service, &away, code).await?;
+        self.known_or_offered(away, said, browser).await
     }
 
-    /// Exchanges the code and checks the ID token: signature, issuer, audience, nonce and times.
-    async fn claims(&self, service: &Issuer, away: &Away, code: String) -> Result<CoreIdTokenClaims> {
+    /// Exchanges the code and checks the ID token: signature, issuer, audience, nonce and times. A service that keeps the
+    /// address out of the token is asked for it (OpenID Connect Core 5.4).
+    async fn said(&self, service: &Issuer, away: &Away, code: String) -> Result<Said> {
         let metadata = self.issuers.describe(service, &self.world).await?;
         let client = client(service, metadata, away.back.clone())?;
         let exchange = client.exchange_code(AuthorizationCode::new(code));
         let exchange = exchange.set_pkce_verifier(PkceCodeVerifier::new(away.verifier.clone()));
-        let tokens = exchange.request_async(&self.issuers.fetch).await.map_err(|error| match error {
-            openidconnect::RequestTokenError::Request(cause) => cause,
-            _ => refused(),
-        })?;
+        let tokens = exchange.request_async(&self.issuers.fetch).await.map_err(failed)?;
         let now = self.world.clock.now().micros();
         let verifier = client.id_token_verifier().set_time_fn(move || instant(now));
         let token = tokens.id_token().ok_or_else(refused)?;
-        token.claims(&verifier, &away.nonce).cloned().map_err(|_| refused())
+        let claims = token.claims(&verifier, &away.nonce).map_err(|_| refused())?;
+        let subject = claims.subject().clone();
+        let said = said!(claims);
+        match client.user_info(tokens.access_token().clone(), Some(subject)) {
+            Ok(ask) if said.address.is_none() => {
+                let claims: CoreUserInfoClaims = ask.request_async(&self.issuers.fetch).await.map_err(|_| refused())?;
+                Ok(said!(claims).after(said))
+            }
+            _ => Ok(said),
+        }
     }
 
-    async fn known_or_offered(&self, away: Away, claims: &CoreIdTokenClaims, browser: &Browser) -> Result<WayBack> {
-        let born = claims.birthdate().map(|date| date.as_str());
+    async fn known_or_offered(&self, away: Away, said: Said, browser: &Browser) -> Result<WayBack> {
         policy::enforce!(
             C11_3,
-            !born.is_some_and(|born| self.is_minor(born)),
+            !said.born.is_some_and(|born| self.is_minor(&born)),
             Error::denied("an account is for people of 18 or older; nothing was kept")
         );
-        let subject_index = self.subject_index(&away.issuer, claims.subject().as_str()).await?;
+        let subject_index = self.subject_index(&away.issuer, &said.subject).await?;
         let known = Entity::find().filter(Column::SubjectIndex.eq(subject_index.to_vec()));
         let known = known.one(self.db.conn()).await.map_err(db::error)?;
         if let Some(known) = known {
@@ -363,14 +425,20 @@ impl Accounts {
                 None => self.sign_in_by(known, browser).await.map(WayBack::SignIn),
             };
         }
-        let address = claims.email().and_then(|email| account::address(email.as_str()).ok());
-        let verified = address.is_some() && claims.email_verified() == Some(true);
+        let address = said.address.and_then(|address| account::address(&address).ok());
+        let verified = address.is_some() && said.verified;
         let (issuer, linking) = (away.issuer.clone(), away.linking);
         let offered = Offered { issuer: issuer.clone(), subject_index, address: address.clone(), verified, linking };
         let token = self.issuers.offers.add(&self.world, offered);
         let address = address.map(base::Pii::new);
-        let refused = refused_claims(claims);
-        Ok(WayBack::Offer(Offer { token, issuer, address, verified, refused, linking: linking.is_some() }))
+        Ok(WayBack::Offer(Offer {
+            token,
+            issuer,
+            address,
+            verified,
+            refused: said.refused,
+            linking: linking.is_some(),
+        }))
     }
 
     async fn sign_in_by(&self, known: Model, browser: &Browser) -> Result<SignIn> {
@@ -543,24 +611,4 @@ fn challenge(verifier: &str) -> PkceCodeChallenge {
 
 fn instant(micros: i64) -> chrono::DateTime<chrono::Utc> {
     chrono::DateTime::from_timestamp_micros(micros).unwrap_or_default()
-}
-
-/// What a service said beyond what was asked, for the person to see that it is not kept.
-fn refused_claims(claims: &CoreIdTokenClaims) -> Vec<&'static str> {
-    let said = [
-        ("name", claims.name().is_some()),
-        ("given_name", claims.given_name().is_some()),
-        ("family_name", claims.family_name().is_some()),
-        ("nickname", claims.nickname().is_some()),
-        ("picture", claims.picture().is_some()),
-        ("profile", claims.profile().is_some()),
-        ("website", claims.website().is_some()),
-        ("gender", claims.gender().is_some()),
-        ("birthdate", claims.birthdate().is_some()),
-        ("zoneinfo", claims.zoneinfo().is_some()),
-        ("locale", claims.locale().is_some()),
-        ("phone_number", claims.phone_number().is_some()),
-        ("address", claims.address().is_some()),
-    ];
-    said.iter().filter(|(_, said)| *said).map(|(name, _)| *name).collect()
 }

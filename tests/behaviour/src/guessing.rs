@@ -94,8 +94,11 @@ async fn a_flood_of_guesses_locks_out_neither_the_browser_that_is_known_nor_the_
 async fn nothing_that_a_visitor_sends_leads_a_browser_to_another_site() {
     let (served, made) = inhabited().await;
     let session = Credential::Session(cookie(&made, api::COOKIE).expect("a session").0.into());
-    for next in ["//evil.example", "/\\evil.example", "https:evil.example", "https://a@evil.example", "/%2f%2fxn--evil"] {
-        for path in [format!("/sign-in?next={next}"), format!("/sign-in/return?state=x&code=x&next={next}"), next.into()] {
+    for next in ["//evil.example", "/\\evil.example", "https:evil.example", "https://a@evil.example", "/%2f%2fxn--evil"]
+    {
+        for path in
+            [format!("/sign-in?next={next}"), format!("/sign-in/return?state=x&code=x&next={next}"), next.into()]
+        {
             if path.parse::<http::Uri>().is_err() || !path.starts_with('/') {
                 continue;
             }

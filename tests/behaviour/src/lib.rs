@@ -12,6 +12,7 @@ mod faults;
 mod forgetting;
 mod guessing;
 mod house;
+mod issuer;
 mod leaving;
 mod mail;
 mod policy_pages;

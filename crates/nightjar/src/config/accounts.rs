@@ -71,7 +71,7 @@ impl Oidc {
     }
 
     fn read(&self) -> Result<Issuer> {
-        let secret = |file: &PathBuf| {
+        let secret = |file: &PathBuf| -> Result<_> {
             let text = std::fs::read_to_string(file);
             let failed =
                 |cause| Error::invalid(format!("{}: the secret cannot be read", file.display())).because(cause);
