@@ -118,6 +118,7 @@ CREATE TABLE "credentials" (
     "account" uuid_text NOT NULL PRIMARY KEY, -- personal: user.unique_id; readable to the server's operator; until the account is closed
     "password" blob NOT NULL, -- personal: user.authorization.credentials; only an Argon2id hash; until the account is closed
     "changed" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    "strong" boolean NOT NULL DEFAULT TRUE, -- personal: user.authorization.credentials; readable to the server's operator; until the account is closed
     FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
 );
 
@@ -199,6 +200,17 @@ CREATE TABLE "households" (
     "created" integer NOT NULL -- when the household was set up
 );
 
+CREATE TABLE "identities" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; until the account is closed
+    "issuer" varchar(64) NOT NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    "subject_index" blob(32) NOT NULL UNIQUE, -- personal: user.unique_id; encrypted under the account's key; until the account is closed
+    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    "last_used" integer NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "identities_account" ON "identities" ("account");
+
 CREATE TABLE "inbox" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
     "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; 365 days
@@ -237,6 +249,15 @@ CREATE TABLE "jobs" (
     "finished" integer NULL -- when the work was done
 );
 CREATE INDEX "jobs_state" ON "jobs" ("state", "next");
+
+CREATE TABLE "known_browsers" (
+    "hash" blob(32) NOT NULL, -- personal: user.authorization.credentials; only a hash of a random secret; 400 days
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; 400 days
+    "last_used" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; 400 days
+    PRIMARY KEY ("hash", "account"),
+    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "known_browsers_account" ON "known_browsers" ("account");
 
 CREATE TABLE "links" (
     "hash" blob(32) NOT NULL PRIMARY KEY, -- personal: user.authorization.credentials; only a hash of a random secret; 14 days
@@ -289,6 +310,18 @@ CREATE TABLE "members" (
 );
 CREATE INDEX "members_account" ON "members" ("account");
 
+CREATE TABLE "passkeys" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; until the account is closed
+    "hash" blob(32) NOT NULL UNIQUE, -- personal: user.authorization.credentials; only a hash of a random secret; until the account is closed
+    "credential" blob NOT NULL, -- personal: user.authorization.credentials; encrypted under the account's key; until the account is closed
+    "name" blob NULL, -- personal: user.name; encrypted under the account's key; until the account is closed
+    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    "last_used" integer NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "passkeys_account" ON "passkeys" ("account");
+
 CREATE TABLE "policy_versions" (
     "number" integer NOT NULL PRIMARY KEY, -- counts the versions of the policy
     "sha256_en" varchar(64) NOT NULL, -- the hash of its English text
@@ -314,6 +347,14 @@ CREATE INDEX "recording_files_by_epoch" ON "recording_files" ("epoch");
 CREATE INDEX "recording_files_by_run" ON "recording_files" ("run", "start", "end_", "bytes");
 CREATE INDEX "recording_files_by_start" ON "recording_files" ("start");
 CREATE INDEX "recording_files_by_time" ON "recording_files" ("camera", "stream", "start");
+
+CREATE TABLE "recovery_codes" (
+    "hash" blob(32) NOT NULL PRIMARY KEY, -- personal: user.authorization.credentials; only a hash of a random secret; until the account is closed
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; until the account is closed
+    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "recovery_codes_account" ON "recovery_codes" ("account");
 
 CREATE TABLE "runs" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
@@ -344,6 +385,18 @@ CREATE TABLE "sessions" (
 );
 CREATE INDEX "sessions_account" ON "sessions" ("account");
 
+CREATE TABLE "sign_ins" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "account" uuid_text NOT NULL, -- personal: user.unique_id; readable to the server's operator; 90 days
+    "at" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; 90 days
+    "label" varchar(64) NOT NULL, -- personal: user.device.browser; readable to the server's operator; 90 days
+    "method" varchar(64) NOT NULL, -- personal: user.behavior; readable to the server's operator; 90 days
+    "outcome" varchar(32) NOT NULL, -- personal: user.behavior; readable to the server's operator; 90 days
+    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
+);
+CREATE INDEX "sign_ins_account" ON "sign_ins" ("account");
+CREATE INDEX "sign_ins_at" ON "sign_ins" ("at");
+
 CREATE TABLE "stream_params" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
     "camera" uuid_text NOT NULL, -- opaque id
@@ -355,6 +408,15 @@ CREATE INDEX "stream_params_by_stream" ON "stream_params" ("camera", "stream");
 CREATE TABLE "suppressed" (
     "address_index" blob(32) NOT NULL PRIMARY KEY, -- personal: user.contact.email; only a keyed hash; 3650 days
     "created" integer NOT NULL -- when the index was noted
+);
+
+CREATE TABLE "totp" (
+    "account" uuid_text NOT NULL PRIMARY KEY, -- personal: user.unique_id; readable to the server's operator; until the account is closed
+    "secret" blob NOT NULL, -- personal: user.authorization.credentials; encrypted under the account's key; until the account is closed
+    "active" boolean NOT NULL, -- whether the set-up was completed
+    "step" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; until the account is closed
+    FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE
 );
 
 CREATE TABLE "usage_samples" (

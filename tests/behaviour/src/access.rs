@@ -317,7 +317,9 @@ impl Scene {
             }
             "POST /api/v1/factors/totp/confirm" => json!({ "code": "000000" }),
             "POST /api/v1/oidc/return" => json!({ "state": "wrong", "code": "wrong" }),
-            "POST /api/v1/oidc/agree" => json!({ "offer": "wrong", "seen": true, "adult": true, "policy": 1, "language": "en" }),
+            "POST /api/v1/oidc/agree" => {
+                json!({ "offer": "wrong", "seen": true, "adult": true, "policy": 1, "language": "en" })
+            }
             "POST /api/v1/identities" => json!({ "offer": "wrong" }),
             "POST /api/v1/passkeys" => json!({ "ceremony": "wrong", "credential": {} }),
             "PATCH /api/v1/passkeys/{id}" => json!({ "name": "Phone" }),

@@ -143,7 +143,7 @@ async fn a_person_signs_in_through_a_real_provider() {
     let Some(provider) = Provider::start().await else { return };
     let house = House::in_memory().await;
     let accounts = house.accounts.clone().with_issuers(vec![provider.issuer()], fetch());
-    let yes = || Agreement { seen: true, adult: true, language: Language::En, login: None };
+    let yes = || Agreement { seen: true, adult: true, policy: 1, language: Language::En, login: None };
 
     let offer = offered(&accounts, "zoe").await;
     assert_eq!(

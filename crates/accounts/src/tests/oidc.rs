@@ -148,7 +148,8 @@ impl Home {
     }
 
     async fn agree(&self, offer: &Offer, login: Option<&str>) -> Result<SignedUp> {
-        let yes = Agreement { seen: true, adult: true, policy: 1, language: Language::En, login: login.map(Into::into) };
+        let yes =
+            Agreement { seen: true, adult: true, policy: 1, language: Language::En, login: login.map(Into::into) };
         self.accounts.agree(&offer.token, yes, true, &here()).await
     }
 
