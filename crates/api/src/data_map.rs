@@ -24,6 +24,11 @@ policy::personal! {
     STORAGE: web_storage "browser" {
         "nightjar.theme": not_personal("dark or light, on this device"),
         "nightjar.columns": not_personal("how many pictures stand beside each other, on this device"),
+        "nightjar.invitation": {
+            category: Credential, subject: ThirdPerson, purposes: [Account: Contract], source: Given,
+            retention: Session, protection: Clear, export: Omit("it lies in this tab alone, until it is used"),
+            erase: Delete, clauses: [C1_1_8],
+        },
         "nightjar.keys": not_personal("whether single keys are shortcuts, on this device"),
         "cache of the app": not_personal("the app itself: the same files for everybody, never footage"),
     }

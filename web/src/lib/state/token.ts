@@ -2,7 +2,7 @@
  * Tokens of links. They stand in the fragment of an address, which no server and no log sees, and leave the address bar
  * and the history at once.
  */
-const INVITATION = 'nightjar.invitation';
+const KEY = 'nightjar.invitation';
 
 /** The token of the link that was opened; empty if there is none. */
 export function takeToken(): string {
@@ -13,10 +13,10 @@ export function takeToken(): string {
 
 /** An invitation waits in this tab while its holder signs in or up. */
 export function keepInvitation(token: string): void {
-	if (token) sessionStorage.setItem(INVITATION, token);
-	else sessionStorage.removeItem(INVITATION);
+	if (token) sessionStorage.setItem(KEY, token);
+	else sessionStorage.removeItem(KEY);
 }
 
 export function keptInvitation(): string {
-	return sessionStorage.getItem(INVITATION) ?? '';
+	return sessionStorage.getItem(KEY) ?? '';
 }
