@@ -16,6 +16,8 @@ async function screens(page: Page): Promise<string[]> {
 		'/profile',
 		'/security',
 		'/settings',
+		'/inbox',
+		'/privacy-centre',
 		'/kept',
 		'/sign-in',
 		'/sign-up',
@@ -23,6 +25,9 @@ async function screens(page: Page): Promise<string[]> {
 		'/invitation',
 		'/verify',
 		'/address/take',
+		'/closed',
+		'/reopen',
+		'/certificate',
 		'/setup'
 	];
 }
@@ -48,7 +53,7 @@ for (const width of [360, 1280]) {
 
 test('each screen with stored personal data says what is kept there', async ({ page }) => {
 	await openDemo(page);
-	for (const path of (await screens(page)).slice(0, 11)) {
+	for (const path of (await screens(page)).slice(0, 12)) {
 		await page.goto(path);
 		await expect(page.getByRole('link', { name: 'What is kept here, and how long' })).toBeVisible();
 	}

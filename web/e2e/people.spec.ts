@@ -162,6 +162,7 @@ bare(
 			await hers.getByLabel('Password').fill(PASSWORD);
 			await hers.getByLabel('Name', { exact: true }).fill('Bea');
 			await hers.getByLabel('I am 18 or older').check();
+			await hers.getByLabel(/I have read the privacy policy/).check();
 			await inEveryLook(hers);
 			await hers.setViewportSize({ width: 360, height: 740 });
 			await hers.getByRole('button', { name: 'Make account' }).click();
@@ -186,7 +187,7 @@ bare(
 			await hers.goto(at('/'));
 			await plain(hers.getByRole('heading', { name: 'You belong to no household' })).toBeVisible();
 			await inEveryLook(hers);
-			for (const path of ['/profile', '/security', '/settings']) {
+			for (const path of ['/profile', '/security', '/settings', '/inbox', '/privacy-centre']) {
 				await hers.goto(at(path));
 				await plain(hers.locator('[aria-busy=true]')).toHaveCount(0);
 				await inEveryLook(hers);
@@ -263,4 +264,107 @@ test('cameras are grouped, the profile is corrected, and a browser gets a name',
 	await page.keyboard.press('Enter');
 	await expect(page.getByText('Kitchen')).toBeVisible();
 	await accessible(page);
+});
+
+bare('an account takes its data along, closes, comes back, closes again and is erased, with a certificate', async ({ page }) => {
+	bare.setTimeout(180_000);
+	const server = await startServer();
+	const at = (path: string) => new URL(path, server.setupUrl).href;
+	const setUp = async () => {
+		await page.goto(server.setupUrl);
+		await page.getByLabel('User name').fill('ada');
+		await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
+		await page.getByLabel('New password again').fill(PASSWORD);
+		await page.getByRole('button', { name: 'Set up' }).click();
+	};
+	const close = async () => {
+		await page.goto(at('/privacy-centre'));
+		await page.getByRole('button', { name: 'Close account' }).first().click();
+		const dialog = page.getByRole('dialog', { name: 'Close your account?' });
+		await plain(dialog.getByRole('button', { name: 'Close account' })).toBeDisabled();
+		await dialog.getByLabel('Type “ada” to confirm').fill('ada');
+		await inEveryLook(page);
+		await dialog.getByRole('button', { name: 'Close account' }).click();
+		await plain(page.getByRole('heading', { name: 'The account is closed' })).toBeVisible();
+		return {
+			undo: (await page.getByRole('link', { name: 'Undo the closing' }).getAttribute('href'))!,
+			proof: (await page.getByRole('link', { name: 'Certificate' }).getAttribute('href'))!
+		};
+	};
+	const signIn = async () => {
+		await page.goto(at('/sign-in'));
+		await page.getByLabel('User name or e-mail address').fill('ada');
+		await page.getByLabel('Password').fill(PASSWORD);
+		await page.getByRole('button', { name: 'Sign in' }).click();
+	};
+	try {
+		await setUp();
+		// The policy is accepted by an act of its own.
+		await page.getByRole('button', { name: 'I accept version 1' }).click();
+		await plain(page.getByRole('button', { name: 'I accept version 1' })).toHaveCount(0);
+
+		await page.goto(at('/privacy-centre'));
+		await plain(page.locator('#held li').first()).toBeVisible();
+		await inEveryLook(page);
+		const consent = page.locator('[data-consent=activity-notices]');
+		await consent.getByRole('button', { name: 'Yes' }).click();
+		await plain(consent.getByRole('link', { name: 'Receipt' })).toBeVisible();
+		await consent.getByRole('button', { name: 'No' }).click();
+		await plain(consent.getByRole('button', { name: 'No' })).toBeDisabled();
+		const objection = page.locator('[data-objection]').first();
+		await objection.getByRole('button', { name: 'Object' }).click();
+		await plain(objection.getByText('Objected on')).toBeVisible();
+
+		await page.getByRole('button', { name: 'Make a copy' }).click();
+		await plain(page.locator('[data-export=ready]')).toBeVisible({ timeout: 30_000 });
+		const waiting = page.waitForEvent('download');
+		await page.getByRole('button', { name: 'Download' }).click();
+		plain((await waiting).suggestedFilename()).toMatch(/^nightjar-.*\.zip$/);
+
+		const first = await close();
+		await inEveryLook(page);
+		await signIn();
+		await plain(page.getByText('This account is closed')).toBeVisible();
+		await page.goto(first.undo);
+		await plain(page).toHaveURL(/\/reopen$/);
+		await inEveryLook(page);
+		await page.getByRole('button', { name: 'Open the account again' }).click();
+		await plain(page.getByText('Your account is open again.')).toBeVisible();
+		await signIn();
+		await plain(page.getByText('No camera yet')).toBeVisible();
+
+		const second = await close();
+		await page.goto(second.undo);
+		await page.getByText('Erase it now').click();
+		await page.getByLabel('Type “erase” to confirm').fill('erase');
+		await page.getByRole('button', { name: 'Erase for ever' }).click();
+		await plain(page.getByText('Everything is being erased.')).toBeVisible();
+		await page.goto(second.proof);
+		await plain(page.getByRole('button', { name: 'Save the certificate' })).toBeVisible({ timeout: 60_000 });
+		await inEveryLook(page);
+		await signIn();
+		await plain(page.getByText('The name or the password is wrong.')).toBeVisible();
+		plain(server.log()).not.toContain('token=');
+	} finally {
+		await server.stop();
+	}
+});
+
+test('an invitation by mail is read among the mails of the demo, and a notice is marked and deleted', async ({ page }) => {
+	await openCamera(page, 'Porch');
+	await page.getByRole('link', { name: 'People' }).first().click();
+	await page.getByRole('button', { name: 'Invite somebody' }).click();
+	await page.getByLabel('Mail it to').fill('bea@example.org');
+	await page.getByLabel('The person permitted me to give this address').check();
+	await page.getByRole('button', { name: 'Send the invitation' }).click();
+	await expect(page.getByText('The invitation is on its way.')).toBeVisible();
+	await page.getByRole('button', { name: 'Done' }).click();
+	await expect(page.getByText('bea@example.org')).toBeVisible();
+	await page.getByRole('button', { name: 'Withdraw' }).click();
+	await page
+		.getByRole('link', { name: /^Inbox/ })
+		.first()
+		.click();
+	await expect(page.getByText('to bea@example.org').first()).toBeVisible();
+	await inEveryLook(page);
 });

@@ -37,6 +37,8 @@ pub struct Session {
     household: Option<Household>,
     /// Every household to which the person belongs.
     households: Vec<Place>,
+    /// The version of the policy that the person has to accept; null: there is none.
+    policy: Option<u32>,
     /// Whether this is the demo, which whoever uses this machine can open.
     demo: bool,
     /// Whether a recovery copy of the root key was saved. Without one, a lost key file means lost footage.
@@ -165,8 +167,17 @@ impl Session {
         };
         let households = places.into_iter().map(Into::into).collect();
         let recovery_copy_saved = (app.root_key.copy_saved)();
-        Ok(Self { account, household, households, demo: app.http.demo.is_some(), recovery_copy_saved })
+        let policy = policy_due(app, caller).await?;
+        Ok(Self { account, household, households, policy, demo: app.http.demo.is_some(), recovery_copy_saved })
     }
+}
+
+/// The version of the policy that the caller has to accept, if there is one.
+async fn policy_due(app: &App, caller: &Caller) -> base::Result<Option<u32>> {
+    let Some(account) = caller.account() else { return Ok(None) };
+    let (book, now) = (app.privacy.book(), app.world.clock.now());
+    let accepted = app.privacy.accepted(account).await?.map_or(0, |accepted| accepted.version);
+    Ok((accepted < book.required(now)).then(|| book.current(now).number))
 }
 
 impl From<accounts::Household> for Household {

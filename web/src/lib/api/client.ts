@@ -51,8 +51,8 @@ export async function ask<T>(call: Promise<{ data?: T; error?: unknown; response
 }
 
 /** Fetches what is not JSON: pictures, playlists, files. */
-export async function fetchMedia(url: string, signal?: AbortSignal): Promise<Response> {
-	const response = await fetch(url, { credentials: 'same-origin', signal }).catch(unreachable);
+export async function fetchMedia(url: string, signal?: AbortSignal, accept = '*/*'): Promise<Response> {
+	const response = await fetch(url, { credentials: 'same-origin', signal, headers: { accept } }).catch(unreachable);
 	if (!response.ok) throw problem(response, await response.json().catch(() => undefined));
 	return response;
 }

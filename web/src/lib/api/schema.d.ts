@@ -2779,6 +2779,11 @@ export interface components {
             household?: components["schemas"]["Household"] | null;
             /** @description Every household to which the person belongs. */
             households: components["schemas"]["Place"][];
+            /**
+             * Format: int32
+             * @description The version of the policy that the person has to accept; null: there is none.
+             */
+            policy?: number | null;
             /** @description Whether a recovery copy of the root key was saved. Without one, a lost key file means lost footage. */
             recovery_copy_saved: boolean;
         };
