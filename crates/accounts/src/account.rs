@@ -4,8 +4,8 @@
 //! without a credential cannot sign in; a closed account cannot either. What is a person's own is sealed under the key
 //! of the account and goes with it.
 
-use crate::{AccountId, Accounts, Browser, Caller, Language, SessionId, SignIn, Via, history::Method};
-use base::{Error, Kind, Pii, Result, Secret, Time};
+use crate::{AccountId, Accounts, Caller, Language, SessionId, Via};
+use base::{Error, Kind, Pii, Result, Time};
 use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::Expr};
 use unicode_normalization::UnicodeNormalization;
 
@@ -400,19 +400,15 @@ impl Accounts {
         crate::session::end_others(conn, id.uuid(), None).await
     }
 
-    /// Opens a closed account again, with the link that was given when it was closed; begins a session.
-    pub async fn reopen(&self, token: &Secret<String>, browser: &Browser) -> Result<SignIn> {
-        let (link, account) = self.reopening(token).await?;
+    /// Opens a closed account again.
+    pub(crate) async fn reopen(&self, id: AccountId) -> Result<()> {
         let tx = self.db.begin().await?;
-        crate::link::use_up(&tx, &link).await?;
-        self.set_closed(&tx, account.id.into(), None).await?;
-        self.tell(&tx, crate::fact::REOPENED, account.id.into()).await?;
-        let arrived = self.arrive(&tx, &Model { closed: None, ..account }, Method::Link, browser).await?;
-        tx.commit().await.map_err(db::error)?;
-        self.admitted(arrived).await
+        self.set_closed(&tx, id, None).await?;
+        self.tell(&tx, crate::fact::REOPENED, id).await?;
+        tx.commit().await.map_err(db::error)
     }
 
-    pub(crate) async fn set_closed(&self, conn: &impl ConnectionTrait, id: AccountId, at: Option<Time>) -> Result<()> {
+    async fn set_closed(&self, conn: &impl ConnectionTrait, id: AccountId, at: Option<Time>) -> Result<()> {
         let change = Entity::update_many().col_expr(Column::Closed, Expr::value(at.map(Time::micros)));
         change.filter(Column::Id.eq(id.uuid())).exec(conn).await.map(drop).map_err(db::error)
     }

@@ -105,7 +105,7 @@ impl Holder for Accounts {
         let account = AccountId::from_bytes(subject.account);
         match dark {
             true => self.close(self.db.conn(), account).await,
-            false => self.set_closed(self.db.conn(), account, None).await,
+            false => self.reopen(account).await,
         }
     }
 

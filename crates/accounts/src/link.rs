@@ -36,24 +36,24 @@ policy::personal! {
     table links {
         hash: {
             category: Credential, subject: AccountHolder, purposes: [SignIn: Contract], source: Derived,
-            retention: Days(14), protection: Hash, export: Omit("a credential"), erase: Delete, clauses: [C6_2],
+            retention: Days(1), protection: Hash, export: Omit("a credential"), erase: Delete, clauses: [C6_2],
         },
         purpose: not_personal("a word of the program"),
         household: {
             category: Membership, subject: AccountHolder, purposes: [SignIn: Contract], source: Derived,
-            retention: Days(14), protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
+            retention: Days(1), protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
         },
         account: {
             category: AccountId, subject: AccountHolder, purposes: [SignIn: Contract], source: Derived,
-            retention: Days(14), protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
+            retention: Days(1), protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
         },
         address: {
-            category: Email, subject: AccountHolder, purposes: [SignIn: Contract], retention: Days(14),
+            category: Email, subject: AccountHolder, purposes: [SignIn: Contract], retention: Days(1),
             protection: AccountKey, export: Include, erase: Delete, clauses: [C3_1, C6_2],
         },
         created: {
             category: Activity, subject: AccountHolder, purposes: [Security: LegitimateInterest], source: Derived,
-            retention: Days(14), protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
+            retention: Days(1), protection: Clear, export: Include, erase: Delete, clauses: [C6_2],
         },
         expires: not_personal("when the link ends"),
     }
@@ -73,8 +73,6 @@ pub enum Purpose {
     LeaveAddress,
     /// Showing that the new address is one's own.
     TakeAddress,
-    /// Opening a closed account again.
-    Reopen,
 }
 
 impl Purpose {
@@ -84,7 +82,6 @@ impl Purpose {
             Self::Verify => "verify",
             Self::LeaveAddress => "leave-address",
             Self::TakeAddress => "take-address",
-            Self::Reopen => "reopen",
         }
     }
 
@@ -92,7 +89,6 @@ impl Purpose {
         match self {
             Self::Setup => MINUTE.saturating_mul(30),
             Self::Verify | Self::LeaveAddress | Self::TakeAddress => DAY,
-            Self::Reopen => DAY.saturating_mul(14),
         }
     }
 }
@@ -171,11 +167,6 @@ impl Accounts {
     /// A link with which a person who forgot the password chooses another.
     pub async fn reset_link(&self, account: AccountId) -> Result<NewLink> {
         self.new_link(Purpose::Setup, None, Some(account), None).await
-    }
-
-    /// A link with which a closed account is opened again, until it is erased.
-    pub async fn reopen_link(&self, account: AccountId) -> Result<NewLink> {
-        self.new_link(Purpose::Reopen, None, Some(account), None).await
     }
 
     /// What a link for choosing a password is for; `NotFound` if it is unknown, used, void or expired.
@@ -327,12 +318,6 @@ impl Accounts {
         let sealed = link.address.as_ref().ok_or_else(unknown)?;
         let hash = link.hash.as_slice().try_into().map_err(|_| unknown())?;
         self.keys.of_account(account).await?.open_text(&place(hash), sealed).map(Pii::new)
-    }
-
-    /// A link with which a closed account is opened again, and the account.
-    pub(crate) async fn reopening(&self, token: &Secret<String>) -> Result<(Model, account::Model)> {
-        let (link, account) = self.find_link(token, Purpose::Reopen).await?;
-        Ok((link, account.ok_or_else(unknown)?))
     }
 
     /// The account of that login for a demo, owner of the household: made if the household has no owner, with no

@@ -19,17 +19,16 @@ impl Link {
     }
 }
 
-/// What changed about how somebody signs in.
+/// What happened to the ways in which somebody signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Factor {
-    PasskeyAdded,
-    PasskeyRemoved,
-    TotpOn,
-    TotpOff,
-    NewRecoveryCodes,
-    LinkedAccountAdded,
-    LinkedAccountRemoved,
+    /// A passkey, an app, recovery codes or another service were added or taken away.
+    Changed,
+    /// The counter of a passkey went back.
+    PasskeyCopied,
+    /// Somebody knew the password and guessed at the second factor.
+    Guessed,
 }
 
 /// Something that the person of an account is told.
@@ -202,13 +201,9 @@ pub(crate) mod samples {
             Notice::ResetPassword { url: url() },
             Notice::SignedInFromNewBrowser { label: Some("Firefox on Linux".into()), at },
             Notice::PasswordChanged,
-            Notice::FactorChanged { what: Factor::PasskeyAdded },
-            Notice::FactorChanged { what: Factor::PasskeyRemoved },
-            Notice::FactorChanged { what: Factor::TotpOn },
-            Notice::FactorChanged { what: Factor::TotpOff },
-            Notice::FactorChanged { what: Factor::NewRecoveryCodes },
-            Notice::FactorChanged { what: Factor::LinkedAccountAdded },
-            Notice::FactorChanged { what: Factor::LinkedAccountRemoved },
+            Notice::FactorChanged { what: Factor::Changed },
+            Notice::FactorChanged { what: Factor::PasskeyCopied },
+            Notice::FactorChanged { what: Factor::Guessed },
             Notice::EmailChangeAsked { url: url() },
             Notice::EmailChanged,
             Notice::JoinedHousehold { household: household() },

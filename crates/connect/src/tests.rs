@@ -43,9 +43,8 @@ impl Home {
     }
 
     async fn person(&self, login: &str) -> AccountId {
-        let here = "127.0.0.1".parse().unwrap();
-        let made =
-            self.connect.accounts.sign_up(newcomer(login), false, login.contains('@'), here, Label::browser("")).await;
+        let here = here();
+        let made = self.connect.accounts.sign_up(newcomer(login), false, login.contains('@'), &here).await;
         let SignedUp::SignedIn(session) = made.unwrap() else { panic!("nothing waits for a mail") };
         session.caller.account().unwrap()
     }
@@ -379,8 +378,8 @@ async fn a_mail_server_is_given_by_a_url_and_a_sender_by_one_address() {
 async fn whose_address_is_not_verified_gets_the_one_mail_that_verifies_it_and_can_close_it_for_good() {
     db::testing::each(migrations, |db| async move {
         let home = Home::new(db, server()).await;
-        let here = "127.0.0.1".parse().unwrap();
-        let made = home.connect.accounts.sign_up(newcomer("zoe@example.org"), false, false, here, Label::browser(""));
+        let here = here();
+        let made = home.connect.accounts.sign_up(newcomer("zoe@example.org"), false, false, &here);
         made.await.unwrap();
         let zoe = db_account(&home.db).await;
         home.notify(zoe, Notice::PasswordChanged).await;
@@ -396,6 +395,10 @@ async fn whose_address_is_not_verified_gets_the_one_mail_that_verifies_it_and_ca
     .await;
 }
 
+fn here() -> accounts::Browser {
+    accounts::Browser { address: "127.0.0.1".parse().unwrap(), label: Label::browser(""), known: None }
+}
+
 /// The only account there is.
 async fn db_account(db: &Db) -> AccountId {
     let row = db.conn().query_one_raw(db.statement("SELECT id FROM accounts", [])).await.unwrap().unwrap();
@@ -405,7 +408,7 @@ async fn db_account(db: &Db) -> AccountId {
 fn newcomer(login: &str) -> NewAccount {
     NewAccount {
         login: login.into(),
-        password: Secret::new("eleven loud magpies argue".into()),
+        password: Some(Secret::new("eleven loud magpies argue".into())),
         display_name: None,
         phone: None,
         language: Language::En,

@@ -143,13 +143,15 @@ fn english(notice: &Notice) -> Text {
 
 fn factor_in_english(what: Factor) -> &'static str {
     match what {
-        Factor::PasskeyAdded => "A passkey was added to your account.",
-        Factor::PasskeyRemoved => "A passkey was removed from your account.",
-        Factor::TotpOn => "Codes from an authenticator app were switched on.",
-        Factor::TotpOff => "Codes from an authenticator app were switched off.",
-        Factor::NewRecoveryCodes => "New recovery codes were made. The old ones no longer work.",
-        Factor::LinkedAccountAdded => "Signing in through another service was added.",
-        Factor::LinkedAccountRemoved => "Signing in through another service was removed.",
+        Factor::Changed => {
+            "A passkey, an authenticator app, recovery codes or another service was added to your account or taken away."
+        }
+        Factor::PasskeyCopied => {
+            "A passkey counted backwards, so it was refused: somebody may have a copy. Remove it, and make a new one."
+        }
+        Factor::Guessed => {
+            "Somebody knows your password and guessed at the second step, without getting in. Change the password."
+        }
     }
 }
 
@@ -288,13 +290,18 @@ fn german(notice: &Notice) -> Text {
 
 fn factor_in_german(what: Factor) -> &'static str {
     match what {
-        Factor::PasskeyAdded => "Ihrem Konto wurde ein Passkey hinzugefügt.",
-        Factor::PasskeyRemoved => "Ein Passkey wurde aus Ihrem Konto entfernt.",
-        Factor::TotpOn => "Codes aus einer Authenticator-App wurden eingeschaltet.",
-        Factor::TotpOff => "Codes aus einer Authenticator-App wurden ausgeschaltet.",
-        Factor::NewRecoveryCodes => "Neue Wiederherstellungscodes wurden erzeugt. Die alten gelten nicht mehr.",
-        Factor::LinkedAccountAdded => "Die Anmeldung über einen anderen Dienst wurde hinzugefügt.",
-        Factor::LinkedAccountRemoved => "Die Anmeldung über einen anderen Dienst wurde entfernt.",
+        Factor::Changed => {
+            "Ein Passkey, eine Authenticator-App, Wiederherstellungscodes oder ein anderer Dienst kamen zu Ihrem Konto hinzu \
+             oder wurden entfernt."
+        }
+        Factor::PasskeyCopied => {
+            "Ein Passkey hat rückwärts gezählt und wurde abgewiesen: Vielleicht gibt es eine Kopie. Entfernen Sie ihn und \
+             legen Sie einen neuen an."
+        }
+        Factor::Guessed => {
+            "Jemand kennt Ihr Passwort und hat den zweiten Schritt zu erraten versucht, ohne hineinzukommen. Ändern Sie das \
+             Passwort."
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use accounts::{
     fact::{self, About, Accepted, Belonging},
 };
 use base::{Error, Kind, Result};
-use connect::{Connect, Link, Note, Notice, Topic};
+use connect::{Connect, Factor, Link, Note, Notice, Topic};
 use db::outbox::{Fact, Reactions};
 use devices::{
     Devices,
@@ -36,6 +36,10 @@ pub fn reactions(accounts: Accounts, devices: Devices, connect: Connect, privacy
         .on(fact::JOINED, desk.react(Desk::joined))
         .on(fact::LEFT, desk.react(Desk::left))
         .on(fact::REOPENED, desk.tell(Notice::Reopened))
+        .on(fact::FACTORS_CHANGED, desk.tell(Notice::FactorChanged { what: Factor::Changed }))
+        .on(fact::PASSKEY_COPIED, desk.tell(Notice::FactorChanged { what: Factor::PasskeyCopied }))
+        .on(fact::SECOND_FACTOR_GUESSED, desk.tell(Notice::FactorChanged { what: Factor::Guessed }))
+        .on(fact::RECOVERY_USED, desk.tell(Notice::RecoveryUsed))
         .on(fact::POLICY_ACCEPTED, desk.react(Desk::accepted))
         .on(rights::CHOSEN, desk.react(Desk::chosen))
         .on(rights::CLOSING, desk.react(Desk::closing))

@@ -203,7 +203,7 @@ async fn a_notice_arrives_as_text_and_html_with_the_right_headers() {
     assert!(one("Content-Type").starts_with("multipart/alternative"));
     assert!(!source.to_lowercase().contains("bcc:"));
 
-    writing.house.connect.notify(ada, Notice::FactorChanged { what: Factor::TotpOn }).await.unwrap();
+    writing.house.connect.notify(ada, Notice::FactorChanged { what: Factor::Changed }).await.unwrap();
     let mails = maildev.arrived(2).await;
     let necessary = mails.iter().find(|mail| mail["subject"] == "Ihre Anmeldung wurde geändert").unwrap();
     assert!(!maildev.source(necessary).await.contains("List-Unsubscribe:"), "what is necessary is no list");
