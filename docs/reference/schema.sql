@@ -260,12 +260,12 @@ CREATE TABLE "known_browsers" (
 CREATE INDEX "known_browsers_account" ON "known_browsers" ("account");
 
 CREATE TABLE "links" (
-    "hash" blob(32) NOT NULL PRIMARY KEY, -- personal: user.authorization.credentials; only a hash of a random secret; 14 days
+    "hash" blob(32) NOT NULL PRIMARY KEY, -- personal: user.authorization.credentials; only a hash of a random secret; 1 days
     "purpose" varchar(16) NOT NULL, -- a word of the program
-    "household" uuid_text NULL, -- personal: user.account.membership; readable to the server's operator; 14 days
-    "account" uuid_text NULL, -- personal: user.unique_id; readable to the server's operator; 14 days
-    "address" blob NULL, -- personal: user.contact.email; encrypted under the account's key; 14 days
-    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; 14 days
+    "household" uuid_text NULL, -- personal: user.account.membership; readable to the server's operator; 1 days
+    "account" uuid_text NULL, -- personal: user.unique_id; readable to the server's operator; 1 days
+    "address" blob NULL, -- personal: user.contact.email; encrypted under the account's key; 1 days
+    "created" integer NOT NULL, -- personal: user.behavior; readable to the server's operator; 1 days
     "expires" integer NOT NULL, -- when the link ends
     FOREIGN KEY ("household") REFERENCES "households" ("id") ON DELETE CASCADE,
     FOREIGN KEY ("account") REFERENCES "accounts" ("id") ON DELETE CASCADE

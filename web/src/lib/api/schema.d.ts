@@ -494,6 +494,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What one's account can be opened with.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_factors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/factors/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ten new recovery codes; those before are void. Needs a fresh confirmation.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_factors_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/factors/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to set up an authenticator app. It is on once a code of it was given. Needs a fresh confirmation.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_factors_totp"];
+        /**
+         * Take the authenticator app away. Needs a fresh confirmation.
+         * @description Needs a session or a token.
+         */
+        delete: operations["delete_factors_totp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/factors/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Complete the set-up of an authenticator app. Needs a fresh confirmation.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_factors_totp_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/groups": {
         parameters: {
             query?: never;
@@ -577,6 +661,50 @@ export interface paths {
          */
         post: operations["post_households"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The services that sign one in.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_identities"];
+        put?: never;
+        /**
+         * Link the service of an offer to one's account. Needs a fresh confirmation.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_identities"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/identities/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take the link to a service away. Needs a fresh confirmation; the last way in stays.
+         * @description Needs a session or a token.
+         */
+        delete: operations["delete_identities_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -773,6 +901,174 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The services through which one can sign in.
+         * @description Anyone may call it.
+         */
+        get: operations["get_oidc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oidc/agree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make an account with what the service said.
+         * @description Anyone may call it.
+         */
+        post: operations["post_oidc_agree"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oidc/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Come back from a service.
+         * @description Anyone may call it.
+         */
+        post: operations["post_oidc_return"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oidc/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go to a service to sign in.
+         * @description Anyone may call it.
+         */
+        post: operations["post_oidc_name"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oidc/{name}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go to a service to link it to one's account. Needs a fresh confirmation.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_oidc_name_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's passkeys, the oldest first.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_passkeys"];
+        put?: never;
+        /**
+         * Complete the registration of a passkey.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_passkeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/passkeys/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to register a passkey. Needs a fresh confirmation.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_passkeys_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a passkey away. Needs a fresh confirmation; the last way in stays.
+         * @description Needs a session or a token.
+         */
+        delete: operations["delete_passkeys_id"];
+        options?: never;
+        head?: never;
+        /**
+         * Give a passkey a name.
+         * @description Needs a session or a token.
+         */
+        patch: operations["patch_passkeys_id"];
         trace?: never;
     };
     "/api/v1/privacy": {
@@ -1166,7 +1462,7 @@ export interface paths {
         get: operations["get_session"];
         put?: never;
         /**
-         * Sign in. The answer sets the session cookie.
+         * Sign in. The answer sets the session cookie, or asks for a second factor.
          * @description Anyone may call it.
          */
         post: operations["post_session"];
@@ -1200,6 +1496,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/confirm/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show again, with a passkey, who one is. It lasts ten minutes.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_session_confirm_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/confirm/passkey/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to show again, with a passkey, who one is.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_session_confirm_passkey_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The sign-ins to one's account in the last 90 days, the newest first; 200 at most.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_session_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/household": {
         parameters: {
             query?: never;
@@ -1220,6 +1576,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with a passkey. Nothing is asked for besides.
+         * @description Anyone may call it.
+         */
+        post: operations["post_session_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/passkey/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to sign in with a passkey that the browser finds by itself. The options ask for conditional mediation, as in the
+         *     autofill of a form; without it the browser opens a dialog.
+         * @description Anyone may call it.
+         */
+        post: operations["post_session_passkey_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/password": {
         parameters: {
             query?: never;
@@ -1234,6 +1631,66 @@ export interface paths {
          */
         put: operations["put_session_password"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/second": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer the challenge with a code: one is signed in.
+         * @description Anyone may call it.
+         */
+        post: operations["post_session_second"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/second/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer the challenge of a sign-in with a passkey: one is signed in.
+         * @description Anyone may call it.
+         */
+        post: operations["post_session_second_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/second/passkey/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to answer the challenge of a sign-in with a passkey. The challenge goes with the answer as `ceremony`.
+         * @description Anyone may call it.
+         */
+        post: operations["post_session_second_passkey_begin"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1738,11 +2195,21 @@ export interface components {
             url: string;
             username?: string | null;
         };
+        /** @description What the browser answered. */
+        Answer: {
+            ceremony: string;
+            /** @description `PublicKeyCredential.toJSON()`. */
+            credential: Record<string, never>;
+        };
         /**
          * @description Whom the camera may see.
          * @enum {string}
          */
         Area: "own_home" | "shared" | "public_view";
+        /** @description The challenge of a sign-in. */
+        Asked: {
+            challenge: string;
+        };
         /** @description A camera. There is never a password in it. */
         Camera: {
             address?: components["schemas"]["Address"] | null;
@@ -1836,6 +2303,16 @@ export interface components {
             /** Format: date-time */
             oldest: string;
         };
+        /** @description What the browser is to do. */
+        Ceremony: {
+            /** @description Goes with the answer, within five minutes. */
+            ceremony: string;
+            /**
+             * @description `{"publicKey": …}` for `navigator.credentials.create` or `.get`, after `parseCreationOptionsFromJSON` or
+             *     `parseRequestOptionsFromJSON` of its `publicKey`.
+             */
+            options: Record<string, never>;
+        };
         /** @description What the chain of the view log shows. */
         Chain: {
             /**
@@ -1852,6 +2329,18 @@ export interface components {
             rows: number;
             /** Format: date-time */
             since?: string | null;
+        };
+        /** @description What is asked for after the first factor. */
+        Challenge: {
+            /** @description Goes with the answer: to `/api/v1/session/second`, or for a passkey to `/api/v1/session/second/passkey`. */
+            challenge: string;
+            /**
+             * Format: date-time
+             * @description Until when it can be answered.
+             */
+            expires: string;
+            /** @description Any of these will do: `passkey`, `totp` (a code of the authenticator app), `recovery` (a recovery code). */
+            methods: string[];
         };
         /** @description A consent that is given or taken back. */
         Chosen: {
@@ -1886,8 +2375,14 @@ export interface components {
         ClosingToken: {
             token: string;
         };
+        /** @description A code that the authenticator app shows. */
+        Code: {
+            code: string;
+        };
         /** @description What shows again who one is. */
         Confirmation: {
+            /** @description Instead of the password: a code of the authenticator app. */
+            code?: string | null;
             /** @description The demo has none, and asks for none. */
             password?: string | null;
         };
@@ -1979,6 +2474,30 @@ export interface components {
         ExportWanted: {
             /** @description Whether footage is in it, and not only what is known of it. */
             footage: boolean;
+        };
+        /** @description What one's account can be opened with. */
+        Factors: {
+            /**
+             * Format: int64
+             * @description How many other services sign one in.
+             */
+            identities: number;
+            /**
+             * Format: int64
+             * @description How many passkeys there are.
+             */
+            passkeys: number;
+            /** @description Whether there is a password. */
+            password: boolean;
+            /**
+             * Format: int64
+             * @description How many recovery codes are left.
+             */
+            recovery_codes: number;
+            /** @description Whether the password is long enough to stand alone: 15 characters; with a second factor 8 will do. */
+            strong: boolean;
+            /** @description Whether there is an authenticator app. */
+            totp: boolean;
         };
         /** @description The login of somebody who forgot the password. */
         Forgotten: {
@@ -2119,6 +2638,16 @@ export interface components {
             /** Format: uuid */
             id: string;
         };
+        /** @description A service that signs one in. */
+        Identity: {
+            /** Format: date-time */
+            created: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            last_used?: string | null;
+            service: string;
+        };
         /** @description A page of the inbox. */
         Inbox: {
             /** @description The newest first. */
@@ -2180,6 +2709,11 @@ export interface components {
         /** @description The token of a link, from its fragment. */
         LinkToken: {
             token: string;
+        };
+        /** @description A service that is linked. */
+        Linked: {
+            /** Format: uuid */
+            id: string;
         };
         /** @description A list. `next` is the cursor of the next page; null on the last. */
         List_Camera: {
@@ -2283,6 +2817,19 @@ export interface components {
             next?: string | null;
         };
         /** @description A list. `next` is the cursor of the next page; null on the last. */
+        List_Identity: {
+            items: {
+                /** Format: date-time */
+                created: string;
+                /** Format: uuid */
+                id: string;
+                /** Format: date-time */
+                last_used?: string | null;
+                service: string;
+            }[];
+            next?: string | null;
+        };
+        /** @description A list. `next` is the cursor of the next page; null on the last. */
         List_Invitation: {
             items: {
                 /** Format: date-time */
@@ -2324,6 +2871,20 @@ export interface components {
             next?: string | null;
         };
         /** @description A list. `next` is the cursor of the next page; null on the last. */
+        List_Passkey: {
+            items: {
+                /** Format: date-time */
+                created: string;
+                /** Format: uuid */
+                id: string;
+                /** Format: date-time */
+                last_used?: string | null;
+                /** @description What one calls it. */
+                name?: string | null;
+            }[];
+            next?: string | null;
+        };
+        /** @description A list. `next` is the cursor of the next page; null on the last. */
         List_Person: {
             items: {
                 /** @description Whether the person has chosen a password, and has not only an unused link. */
@@ -2347,6 +2908,20 @@ export interface components {
                  * @description Until when; null for good.
                  */
                 until?: string | null;
+            }[];
+            next?: string | null;
+        };
+        /** @description A list. `next` is the cursor of the next page; null on the last. */
+        List_SignInLine: {
+            items: {
+                /** @description Browser and system, as in `Firefox on Linux`. */
+                agent: string;
+                /** Format: date-time */
+                at: string;
+                /** @description What was shown, as in `password+totp`: of `password passkey link issuer sign-up totp recovery demo`. */
+                method: string;
+                /** @description `signed-in`, `wrong-password` or `wrong-second-factor`. */
+                outcome: string;
             }[];
             next?: string | null;
         };
@@ -2545,9 +3120,18 @@ export interface components {
         NewLogin: {
             login: string;
         };
+        /** @description A passkey that the browser made. */
+        NewPasskey: {
+            ceremony: string;
+            /** @description `PublicKeyCredential.toJSON()`. */
+            credential: Record<string, never>;
+            /** @description What to call it. */
+            name?: string | null;
+        };
         /** @description A new password. */
         NewPassword: {
-            old_password: string;
+            /** @description May be left out by who has none; that needs a fresh confirmation. */
+            old_password?: string | null;
             password: string;
         };
         /** @description Somebody for whom an account is made by hand. */
@@ -2593,6 +3177,42 @@ export interface components {
             objected: boolean;
             /** @description The use, by its key. */
             purpose: string;
+        };
+        /** @description What the service said of somebody who is not known here. Nothing of it is kept before one agrees. */
+        Offer: {
+            /** @description The e-mail address; null if the service gave none. */
+            address?: string | null;
+            /** @description Whether the service is to be linked to the account that asked, rather than to a new one. */
+            linking: boolean;
+            /** @description Goes with the agreement, within five minutes. */
+            offer: string;
+            /** @description What else it said; it is not kept. */
+            refused: string[];
+            service: string;
+            /** @description Whether the service vouches for the address. If not, it is asked for and confirmed by mail. */
+            verified: boolean;
+        };
+        /** @description A yes to an offer. */
+        OfferAgreement: {
+            /** @description Says to be 18 or older. */
+            adult: boolean;
+            /** @description The token of an invitation, where signing up needs one. */
+            invitation?: string | null;
+            language: components["schemas"]["LanguageCode"];
+            /** @description An e-mail address, where the service vouches for none. */
+            login?: string | null;
+            offer: string;
+            /**
+             * Format: int32
+             * @description The version of the policy that one accepts: a box of its own, never ticked beforehand.
+             */
+            policy?: number | null;
+            /** @description Says to have seen what is kept. */
+            seen: boolean;
+        };
+        /** @description The token of an offer. */
+        OfferToken: {
+            offer: string;
         };
         /** @description What a link offers to whoever holds it. */
         Offered: {
@@ -2642,6 +3262,22 @@ export interface components {
             other_members: number;
             /** @description Others who own it: it stays when the person goes. */
             other_owners: number;
+        };
+        /** @description A passkey. */
+        Passkey: {
+            /** Format: date-time */
+            created: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            last_used?: string | null;
+            /** @description What one calls it. */
+            name?: string | null;
+        };
+        /** @description What to call a passkey. */
+        PasskeyName: {
+            /** @description Null: nothing. */
+            name?: string | null;
         };
         /** @description What wraps the recovery copy. */
         Passphrase: {
@@ -2754,11 +3390,30 @@ export interface components {
             /** @description Whether recordings can be written. */
             recording: boolean;
         };
+        /** @description Recovery codes, each of which works once in place of a second factor. They are shown this once. */
+        RecoveryCodes: {
+            /** @description Ten codes; none if the account has some already. */
+            codes: string[];
+        };
         /** @description A refusal. */
         Refusal: {
             /** @description Never write to this address again. */
             never?: boolean;
             token: string;
+        };
+        /** @description A passkey that is registered. */
+        Registered: {
+            /** Format: uuid */
+            id: string;
+            /** @description The first recovery codes, shown this once; none if the account has some already. */
+            recovery_codes: string[];
+        };
+        /** @description What stands in the address of the page to which the service sent the browser back. */
+        Return: {
+            code: string;
+            /** @description The issuer, if the service says it (RFC 9207). */
+            iss?: string | null;
+            state: string;
         };
         /**
          * @description Something that can be allowed.
@@ -2771,6 +3426,17 @@ export interface components {
          * @enum {string}
          */
         RoleName: "owner" | "manager" | "member" | "guest" | "installer";
+        /** @description The answer to a challenge. */
+        SecondFactor: {
+            challenge: string;
+            /** @description A code of the authenticator app, or a recovery code. */
+            code: string;
+        };
+        /** @description The services through which one can sign in. */
+        Services: {
+            /** @description Their names, as in `google`. */
+            items: string[];
+        };
         /** @description Who is signed in. */
         Session: {
             account: components["schemas"]["Account"];
@@ -2807,6 +3473,17 @@ export interface components {
             login: string;
             password: string;
         };
+        /** @description A sign-in to one's account, or an attempt. */
+        SignInLine: {
+            /** @description Browser and system, as in `Firefox on Linux`. */
+            agent: string;
+            /** Format: date-time */
+            at: string;
+            /** @description What was shown, as in `password+totp`: of `password passkey link issuer sign-up totp recovery demo`. */
+            method: string;
+            /** @description `signed-in`, `wrong-password` or `wrong-second-factor`. */
+            outcome: string;
+        };
         /** @description A new account. */
         SignUp: {
             /** @description Says to be 18 or older. */
@@ -2818,7 +3495,8 @@ export interface components {
             language: components["schemas"]["LanguageCode"];
             /** @description An e-mail address; where there is no mail, a user name will do. */
             login: string;
-            password: string;
+            /** @description May be left out where mail is sent: once the address is confirmed, one adds a passkey. */
+            password?: string | null;
             phone?: string | null;
             /**
              * Format: int32
@@ -2973,6 +3651,15 @@ export interface components {
             name?: string | null;
             scopes: string[];
         };
+        /** @description What an authenticator app needs. It is shown this once. */
+        TotpSetup: {
+            /** @description The address as a QR code: an SVG picture. */
+            qr: string;
+            /** @description The secret in base 32, to type it in. */
+            secret: string;
+            /** @description The same as an address: `otpauth://totp/…`. */
+            uri: string;
+        };
         /**
          * @description How the stream travels.
          * @enum {string}
@@ -3046,6 +3733,11 @@ export interface components {
             until: string;
             /** @description The person's name; null for the machine's own terminal, a token made there, or somebody who has left. */
             who?: string | null;
+        };
+        /** @description Where to go. */
+        WayOut: {
+            /** @description The page of the other service. */
+            url: string;
         };
         /** @description Some hours of some days of each week. */
         Weekly: {
@@ -3816,6 +4508,140 @@ export interface operations {
             };
         };
     };
+    get_factors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Factors"];
+                };
+            };
+        };
+    };
+    post_factors_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description There is no second factor for them to stand in for */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_factors_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpSetup"];
+                };
+            };
+            /** @description One is set up already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_factors_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The password is too short to stand alone */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_factors_totp_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description It is on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description The code is wrong */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_groups: {
         parameters: {
             query?: never;
@@ -3942,6 +4768,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Made"];
+                };
+            };
+        };
+    };
+    get_identities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Identity"];
+                };
+            };
+        };
+    };
+    post_identities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferToken"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Linked"];
+                };
+            };
+        };
+    };
+    delete_identities_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is the last way in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4210,6 +5106,315 @@ export interface operations {
                 content: {
                     "application/octet-stream": unknown;
                 };
+            };
+        };
+    };
+    get_oidc: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Services"];
+                };
+            };
+        };
+    };
+    post_oidc_agree: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferAgreement"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The address is confirmed by mail first */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Signing up needs an invitation, or is closed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address has an account: sign in to it, and link the service */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_oidc_return: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Return"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Nobody is known by it yet: what would be kept */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
+                };
+            };
+            /** @description A second factor is asked for */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Challenge"];
+                };
+            };
+            /** @description The service did not confirm who it is */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service says that the person is a minor */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_oidc_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WayOut"];
+                };
+            };
+            /** @description No such service */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_oidc_name_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WayOut"];
+                };
+            };
+        };
+    };
+    get_passkeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Passkey"];
+                };
+            };
+        };
+    };
+    post_passkeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasskey"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Registered"];
+                };
+            };
+            /** @description It took too long */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_passkeys_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ceremony"];
+                };
+            };
+        };
+    };
+    delete_passkeys_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is the last way in, or the password is too short to stand alone */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_passkeys_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyName"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -4751,6 +5956,15 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            /** @description A second factor is asked for */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Challenge"];
+                };
+            };
             /** @description Wrong user name or password */
             401: {
                 headers: {
@@ -4809,6 +6023,74 @@ export interface operations {
             };
         };
     };
+    post_session_confirm_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Answer"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_session_confirm_passkey_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ceremony"];
+                };
+            };
+            /** @description There is no passkey */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_SignInLine"];
+                };
+            };
+        };
+    };
     put_session_household: {
         parameters: {
             query?: never;
@@ -4830,6 +6112,58 @@ export interface operations {
             };
         };
     };
+    post_session_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Answer"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Not accepted, or too late */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_session_passkey_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ceremony"];
+                };
+            };
+        };
+    };
     put_session_password: {
         parameters: {
             query?: never;
@@ -4848,6 +6182,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    post_session_second: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactor"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Wrong, too late, or too often */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_session_second_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Answer"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Not accepted, too late, or too often */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_session_second_passkey_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Asked"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ceremony"];
+                };
+            };
+            /** @description Too late, or too often */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4932,6 +6364,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The password is set; a second factor is asked for */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Challenge"];
                 };
             };
             /** @description A field is not acceptable */
@@ -5079,12 +6520,22 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Signed in */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The address is confirmed; a second factor is asked for */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Challenge"];
                 };
             };
         };
