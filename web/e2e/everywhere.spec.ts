@@ -121,3 +121,30 @@ test('theme and screens are reached by keyboard', async ({ page }) => {
 	await page.reload();
 	await expect(page.locator('html')).toHaveAttribute('data-theme', 'light');
 });
+
+test.describe('in German', () => {
+	test.use({ locale: 'de-DE' });
+
+	test('every screen speaks the language of the browser, and its longer words fit a phone', async ({ page }) => {
+		test.setTimeout(120_000);
+		await page.setViewportSize({ width: 360, height: 780 });
+		await openDemo(page);
+		await expect(page.locator('html')).toHaveAttribute('lang', 'de');
+		for (const path of await screens(page)) {
+			await page.goto(path);
+			await expect(page.locator('[aria-busy=true]')).toHaveCount(0);
+			await expect(page.locator('h1, h2').first()).toBeVisible();
+			await fits(page);
+			await accessible(page);
+		}
+	});
+
+	test('the language of the account is the language of the pages', async ({ page }) => {
+		await openDemo(page);
+		await page.goto('/profile');
+		await expect(page.getByRole('heading', { name: 'Profil und Konto' })).toBeVisible();
+		await page.getByLabel('Sprache').selectOption('en');
+		await page.getByRole('button', { name: 'Speichern' }).click();
+		await expect(page.getByRole('heading', { name: 'Profile and account' })).toBeVisible();
+	});
+});

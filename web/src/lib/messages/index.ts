@@ -7,11 +7,34 @@ import en from './en.json';
 export type Key = keyof typeof en;
 export type Values = Record<string, string | number>;
 
-/** The language of the pages. */
 export type Language = 'en' | 'de';
+const LOCALES = { en: 'en-GB', de: 'de-DE' };
+const KEY = 'nightjar.language';
+
+/** The language of the pages. It changes by opening the app anew. */
 export let language: Language = 'en';
-export let locale = 'en-GB';
-const messages: Record<Key, string> = en;
+export let locale = LOCALES.en;
+let messages: Record<Key, string> = en;
+
+/** The language that an account of this browser chose, else the first of the browser's own that there is. */
+export function preferred(): Language {
+	const wanted = [localStorage.getItem(KEY) ?? '', ...navigator.languages].map((tag) => tag.slice(0, 2).toLowerCase());
+	return wanted.find((tag): tag is Language => tag in LOCALES) ?? 'en';
+}
+
+/** Makes `wanted` the language of the pages, before anything is drawn. */
+export async function speak(wanted: Language): Promise<void> {
+	if (wanted === 'de') messages = (await import('./de.json')).default;
+	language = wanted;
+	locale = LOCALES[wanted];
+	document.documentElement.lang = wanted;
+}
+
+/** The account speaks another language than the pages: they are drawn anew in it, and next time from the start. */
+export function follow(wanted: Language): void {
+	localStorage.setItem(KEY, wanted);
+	if (wanted !== language) location.reload();
+}
 
 export function has(key: string): key is Key {
 	return key in messages;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import de from './de.json';
 import en from './en.json';
 import { fill } from './index';
 
@@ -30,6 +31,14 @@ test('every message is asked for', () => {
 		(key) => !all.includes(`'${key}'`) && ![...prefixes, ...built].some((prefix) => key.startsWith(prefix))
 	);
 	expect(idle).toEqual([]);
+});
+
+test('German says everything that English says, with the same values', () => {
+	const german: { [key: string]: string } = de;
+	expect(Object.keys(german)).toEqual(Object.keys(en));
+	const values = (text: string) => [...text.matchAll(/\{(\w+)(?:\}|, plural)/g)].map((hit) => hit[1]).sort();
+	const different = Object.entries(en).filter(([key, text]) => String(values(text)) !== String(values(german[key] ?? '')));
+	expect(different.map(([key]) => key)).toEqual([]);
 });
 
 test('no screen holds a text of its own', () => {

@@ -1,6 +1,7 @@
 /** Who is signed in, in which household. One for the whole app. */
 import { api, ask, Problem } from '$lib/api/client';
 import type { Right, Session } from '$lib/api/types';
+import { follow, language } from '$lib/messages';
 
 class Current {
 	value = $state<Session>();
@@ -25,7 +26,7 @@ class Current {
 	/** Asks the server; false if nobody is signed in. Other failures are thrown. */
 	async load(): Promise<boolean> {
 		try {
-			this.value = await ask(api.GET('/api/v1/session'));
+			this.#take(await ask(api.GET('/api/v1/session')));
 			return true;
 		} catch (reason) {
 			if (!(reason instanceof Problem) || reason.status !== 401) throw reason;
@@ -35,7 +36,13 @@ class Current {
 	}
 
 	async signIn(login: string, password: string): Promise<void> {
-		this.value = await ask(api.POST('/api/v1/session', { body: { login, password } }));
+		this.#take(await ask(api.POST('/api/v1/session', { body: { login, password } })));
+	}
+
+	/** The demo's owner was made by a program and speaks as the browser does, until somebody chooses. */
+	#take(value: Session): void {
+		this.value = value;
+		if (!value.demo) follow(value.account.language);
 	}
 
 	/** Acts in another of one's households. All that is shown belongs to the one before, so the app begins anew. */
@@ -45,7 +52,10 @@ class Current {
 	}
 
 	async setUp(input: { token: string; login?: string; password: string; zone?: string }): Promise<void> {
-		this.value = await ask(api.POST('/api/v1/setup', { body: input }));
+		const begun = await ask(api.POST('/api/v1/setup', { body: input }));
+		// A new account speaks what its person just read.
+		if (input.login) await ask(api.PATCH('/api/v1/profile', { body: { language } }));
+		this.value = begun;
 	}
 
 	async signOut(): Promise<void> {
