@@ -21,5 +21,10 @@ export default defineConfig({
 	plugins: [announcer, tailwindcss(), sveltekit()],
 	build: { target: 'es2022', assetsInlineLimit: 0 },
 	server: { host: '127.0.0.1', proxy: { '/api': { target: server, ws: true } } },
-	test: { include: ['src/**/*.test.ts'], environment: 'node' }
+	test: {
+		// Some tests walk through every instant or file; a machine that is building at the same time is slow.
+		testTimeout: 30_000,
+		include: ['src/**/*.test.ts'],
+		environment: 'node'
+	}
 });
