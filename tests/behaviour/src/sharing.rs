@@ -59,7 +59,7 @@ impl Home {
     async fn sister(&self) -> Credential {
         let token = self.invitation().await;
         let form = json!({
-            "login": "Sister", "password": PASSWORD, "language": "de", "adult": true, "invitation": token,
+            "login": "Sister", "password": PASSWORD, "language": "de", "adult": true, "policy": 1, "invitation": token,
         });
         let signed_up = self.ask(Method::POST, "/api/v1/sign-up", &Credential::Nobody, form).await;
         assert_eq!(signed_up.status, 201, "{}", String::from_utf8_lossy(&signed_up.body));

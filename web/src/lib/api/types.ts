@@ -23,6 +23,7 @@ export type Health = Whole<Schemas['Health']>;
 export type Storage = Whole<Schemas['Storage']>;
 export type View = Whole<Schemas['View']>;
 export type Session = Whole<Schemas['Session']>;
+export type Challenge = Whole<Schemas['Challenge']>;
 export type Link = Whole<Schemas['Link']>;
 export type NewLink = Whole<Schemas['NewLink']>;
 export type Person = Whole<Schemas['Person']>;

@@ -1,10 +1,12 @@
 /** Who is signed in, in which household. One for the whole app. */
 import { api, ask, Problem } from '$lib/api/client';
-import type { Right, Session } from '$lib/api/types';
+import type { Challenge, Right, Session } from '$lib/api/types';
 import { follow, language } from '$lib/messages';
 
 class Current {
 	value = $state<Session>();
+	/** A second factor is asked for before the session begins. */
+	challenge = $state<Challenge>();
 	/** The household in which the person acts; undefined for who belongs to none. */
 	household = $derived(this.value?.household ?? undefined);
 	/** The zone in which every time is shown: the household's, else the browser's. */
@@ -35,8 +37,23 @@ class Current {
 		}
 	}
 
-	async signIn(login: string, password: string): Promise<void> {
-		this.#take(await ask(api.POST('/api/v1/session', { body: { login, password } })));
+	/** False if a second factor is asked for. */
+	async signIn(login: string, password: string): Promise<boolean> {
+		return this.begin(await ask(api.POST('/api/v1/session', { body: { login, password } })));
+	}
+
+	/** Answers the challenge, with a code of the app or a recovery code. */
+	async second(code: string): Promise<void> {
+		const challenge = this.challenge?.challenge ?? '';
+		this.begin(await ask(api.POST('/api/v1/session/second', { body: { challenge, code } })));
+	}
+
+	/** Takes what a password or a link led to: a session, or the question for a second factor. */
+	begin(answer: Session | Challenge): boolean {
+		this.challenge = 'challenge' in answer ? answer : undefined;
+		if ('challenge' in answer) return false;
+		this.#take(answer);
+		return true;
 	}
 
 	/** The demo's owner was made by a program and speaks as the browser does, until somebody chooses. */
@@ -51,11 +68,14 @@ class Current {
 		location.assign('/');
 	}
 
-	async setUp(input: { token: string; login?: string; password: string; zone?: string }): Promise<void> {
+	/** False if a second factor is asked for. */
+	async setUp(input: { token: string; login?: string; password: string; zone?: string }): Promise<boolean> {
 		const begun = await ask(api.POST('/api/v1/setup', { body: input }));
+		if ('challenge' in begun) return this.begin(begun);
 		// A new account speaks what its person just read.
 		if (input.login) await ask(api.PATCH('/api/v1/profile', { body: { language } }));
 		this.value = begun;
+		return true;
 	}
 
 	async signOut(): Promise<void> {
