@@ -49,7 +49,7 @@ test('a tile that nobody can see takes no pictures', async ({ page }) => {
 	await page.locator('[data-camera]').last().scrollIntoViewIfNeeded();
 	await expect(page.locator('[data-camera]').last().locator('[data-live=live]')).toBeVisible();
 	await expect.poll(() => open).toBeLessThan(4);
-	await page.getByRole('link', { name: 'Storage' }).click();
+	await page.getByRole('link', { name: 'Settings' }).click();
 	await expect.poll(() => open).toBe(0);
 });
 
