@@ -201,15 +201,6 @@ mod tests {
         );
     }
 
-    /// Writes signed messages for another program to check: `NIGHTJAR_DKIM_SAMPLES=folder` with `rsa.pem` in it.
-    #[test]
-    fn signed_messages_can_be_checked_elsewhere() {
-        let Ok(folder) = std::env::var("NIGHTJAR_DKIM_SAMPLES") else { return };
-        std::fs::write(format!("{folder}/ed25519.eml"), signed(KEY)).unwrap();
-        let rsa = std::fs::read_to_string(format!("{folder}/rsa.pem")).unwrap();
-        std::fs::write(format!("{folder}/rsa.eml"), signed(&rsa)).unwrap();
-    }
-
     #[test]
     fn a_key_or_selector_that_is_none_is_refused() {
         for pem in ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "nonsense"] {
