@@ -312,10 +312,12 @@ impl Bound {
         let serving = shutdown.child();
         let server = tokio::spawn(async move { listen::serve(self.listener, tls, router, &serving).await });
 
+        // Caught before anybody is told: who hears that it is ready may stop it in the same instant.
+        let stop = stop_signal()?;
         ready(&system).await?;
         notify_systemd(&shutdown);
         tokio::select! {
-            stop = stop_signal() => stop?,
+            () = stop => {}
             () = shutdown.begun() => {}
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
@@ -424,18 +426,21 @@ async fn chores(system: Arc<System>, shutdown: Shutdown) {
     let _ = tokio::join!(logs, outbox, mails);
 }
 
-/// Resolves at SIGTERM or SIGINT. SIGHUP is taken and does nothing, so that closing a terminal does not stop a recorder.
-pub async fn stop_signal() -> Result<()> {
+/// Catches the signals from now on; what it gives resolves at SIGTERM or SIGINT. SIGHUP is taken and does nothing, so that
+/// closing a terminal does not stop a recorder.
+pub fn stop_signal() -> Result<impl Future<Output = ()>> {
     let catch = |kind| signal(kind).map_err(|error| Error::internal("signals cannot be received").because(error));
     let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
     let mut hangup = catch(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => tracing::info!("SIGHUP does nothing here"),
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hangup.recv() => tracing::info!("SIGHUP does nothing here"),
+            }
         }
-    }
+    })
 }
 
 /// Tells systemd that the server is ready, and from then on that it is alive.

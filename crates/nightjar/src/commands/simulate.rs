@@ -49,22 +49,22 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     for fault in args.faults {
         simulator.fault(fault)?;
     }
+    let stop = crate::run::stop_signal()?;
     for urls in simulator.urls() {
         println!("{}", urls.main);
     }
-    obey(&simulator).await?;
+    obey(&simulator, stop).await;
     simulator.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Causes the faults that stdin asks for, until it is asked to stop. The end of stdin is no reason to stop.
-async fn obey(simulator: &Simulator) -> Result<()> {
+async fn obey(simulator: &Simulator, stop: impl Future<Output = ()>) {
     let mut lines = Some(BufReader::new(tokio::io::stdin()).lines());
-    let stop = crate::run::stop_signal();
     tokio::pin!(stop);
     loop {
         tokio::select! {
-            stopped = &mut stop => return stopped,
+            () = &mut stop => return,
             line = next(&mut lines) => match line {
                 Some(line) => cause(simulator, &line),
                 None => lines = None,
