@@ -300,17 +300,19 @@ impl Accounts {
         let seal = |column: &str, text: Option<String>| {
             text.map(|text| key.seal_text(&place(column, id.uuid()), &text, &self.world))
         };
+        // A detail that is none is taken away.
+        let takes = |detail: &Option<String>| detail.is_some() || policy::enforce!(C3_2);
         let mut row = ActiveModel { id: Set(id.uuid()), ..Default::default() };
-        if let Some(display_name) = change.display_name {
+        if let Some(display_name) = change.display_name.filter(takes) {
             row.display_name = Set(seal("display_name", display_name));
         }
-        if let Some(phone) = change.phone {
+        if let Some(phone) = change.phone.filter(takes) {
             row.phone = Set(seal("phone", phone));
         }
         if let Some(language) = change.language {
             row.language = Set(language.as_str().into());
         }
-        if let Some(zone) = change.zone {
+        if let Some(zone) = change.zone.filter(takes) {
             row.zone = Set(zone);
         }
         let changes = [row.display_name.is_set(), row.phone.is_set(), row.language.is_set(), row.zone.is_set()];

@@ -113,7 +113,7 @@ impl Holder for Accounts {
         let (rest, [accounts, households]) = ROWS.split_last_chunk().expect("there are more than two tables");
         holding::erase(&self.db, rest, subject).await?;
         // With the row go all details of the person, and the index of the login, so that another account can be opened.
-        if policy::enforce!(C3_2) && policy::enforce!(C3_4) {
+        if policy::enforce!(C3_4) {
             holding::erase(&self.db, std::slice::from_ref(accounts), subject).await?;
         }
         holding::erase(&self.db, std::slice::from_ref(households), subject).await

@@ -663,7 +663,7 @@ async fn an_address_changes_when_both_ends_have_agreed() {
 
 #[tokio::test]
 async fn each_detail_of_a_profile_can_be_corrected_and_taken_away() {
-    policy::prove!(C3_1);
+    policy::prove!(C3_1, C3_2);
     db::testing::each(all_migrations, |db| async move {
         let home = home(db).await;
         let me = home.owner().await.caller;

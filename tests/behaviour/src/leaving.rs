@@ -100,7 +100,7 @@ async fn a_closed_account_is_dark_everywhere_at_once_and_undoing_brings_all_of_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_erased_person_leaves_nothing_behind_and_the_neighbours_keep_everything() {
-    policy::prove!(C3_2, C3_5, C3_6);
+    policy::prove!(C3_5, C3_6);
     let home = Home::set().await;
     let house = home.house();
     let session = home.served.session(home.owner).await;
