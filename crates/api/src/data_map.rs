@@ -23,6 +23,7 @@ policy::personal! {
 policy::personal! {
     STORAGE: web_storage "browser" {
         "nightjar.language": not_personal("the language of the pages before signing in, on this device"),
+        "nightjar.next": not_personal("the page to go on to after another service signed one in, in this tab alone"),
         "nightjar.theme": not_personal("dark or light, on this device"),
         "nightjar.columns": not_personal("how many pictures stand beside each other, on this device"),
         "nightjar.invitation": {

@@ -5,8 +5,8 @@ import { follow, language } from '$lib/messages';
 
 class Current {
 	value = $state<Session>();
-	/** A second factor is asked for before the session begins. */
-	challenge = $state<Challenge>();
+	/** The second factor that a sign-in waits for. */
+	challenge = $state.raw<Challenge>();
 	/** The household in which the person acts; undefined for who belongs to none. */
 	household = $derived(this.value?.household ?? undefined);
 	/** The zone in which every time is shown: the household's, else the browser's. */
@@ -39,17 +39,11 @@ class Current {
 
 	/** False if a second factor is asked for. */
 	async signIn(login: string, password: string): Promise<boolean> {
-		return this.begin(await ask(api.POST('/api/v1/session', { body: { login, password } })));
+		return this.arrive(await ask(api.POST('/api/v1/session', { body: { login, password } })));
 	}
 
-	/** Answers the challenge, with a code of the app or a recovery code. */
-	async second(code: string): Promise<void> {
-		const challenge = this.challenge?.challenge ?? '';
-		this.begin(await ask(api.POST('/api/v1/session/second', { body: { challenge, code } })));
-	}
-
-	/** Takes what a password or a link led to: a session, or the question for a second factor. */
-	begin(answer: Session | Challenge): boolean {
+	/** Takes the answer to a first factor: somebody is signed in, or a second one is asked for (then false). */
+	arrive(answer: Session | Challenge): boolean {
 		this.challenge = 'challenge' in answer ? answer : undefined;
 		if ('challenge' in answer) return false;
 		this.#take(answer);
@@ -68,13 +62,13 @@ class Current {
 		location.assign('/');
 	}
 
-	/** False if a second factor is asked for. */
+	/** Sets a password by a link. False if a second factor is asked for. */
 	async setUp(input: { token: string; login?: string; password: string; zone?: string }): Promise<boolean> {
-		const begun = await ask(api.POST('/api/v1/setup', { body: input }));
-		if ('challenge' in begun) return this.begin(begun);
+		const answer = await ask(api.POST('/api/v1/setup', { body: input }));
+		if ('challenge' in answer) return this.arrive(answer);
 		// A new account speaks what its person just read.
 		if (input.login) await ask(api.PATCH('/api/v1/profile', { body: { language } }));
-		this.value = begun;
+		this.value = answer;
 		return true;
 	}
 
