@@ -293,6 +293,7 @@ impl Connection {
             channels: reply.interleaved.unwrap_or((2 * number, 2 * number + 1)),
             reception: Receiver::default(),
             heard: None,
+            in_key: false,
         })
     }
 

@@ -30,6 +30,8 @@ pub trait Sink: Send {
     /// Where the depacketizer appends the bytes of the track. What was appended for a unit that is not complete yet
     /// has to stay at its end from call to call.
     fn buffer(&mut self, track: Track) -> &mut Vec<u8>;
+    /// A key frame began at the end of the video's buffer, and more of it will come.
+    fn key_begun(&mut self) {}
     /// A unit is complete: the last `unit.len` bytes of the buffer. Parameters are the depacketizer's. `arrival` is
     /// when its last packet was read: up to a tick after it came.
     fn unit(&mut self, track: Track, unit: &Unit, depacketizer: &Depacketizer, arrival: Time);

@@ -42,6 +42,8 @@ pub(crate) struct Stream {
     pub reception: Receiver,
     /// When the latest packet came, monotonic.
     pub heard: Option<Duration>,
+    /// Whether a key frame is under way.
+    pub in_key: bool,
 }
 
 impl Stream {
@@ -60,6 +62,10 @@ impl Stream {
             pushed = self.depacketizer.more(sink.buffer(self.track));
         }
         tally.garbage += u64::from(pushed.is_err());
+        let key = self.depacketizer.key_is_open();
+        if !std::mem::replace(&mut self.in_key, key) && key {
+            sink.key_begun();
+        }
     }
 
     /// Takes an RTCP compound. True if the camera says that the stream is over.

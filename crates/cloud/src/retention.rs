@@ -85,11 +85,10 @@ impl Retention {
     /// ahead of time: rows lag behind the bytes by a fragment, and more is written until the next look.
     pub async fn forget_surplus(&self) -> Result<()> {
         let totals = self.index.totals().await?;
-        let limits: HashMap<CameraId, u64> =
-            self.devices.all().await?.iter().map(|camera| (camera.id, camera.max_bytes)).collect();
+        let limits: HashMap<CameraId, u64> = self.devices.bounds().await?.into_iter().collect();
         for (camera, _, bytes) in &totals {
             match limits.get(camera) {
-                Some(&limit) if limit > 0 && *bytes > limit => self.shrink(*camera, bytes - limit).await?,
+                Some(limit) if bytes > limit => self.shrink(*camera, bytes - limit).await?,
                 _ => {}
             }
         }

@@ -675,6 +675,14 @@ impl Devices {
         rows.iter().map(Instructions::new).collect()
     }
 
+    /// The cameras whose footage may not take more than so many bytes. Asked often.
+    pub async fn bounds(&self) -> Result<Vec<(CameraId, u64)>> {
+        let bounded =
+            Entity::find().select_only().columns([Column::Id, Column::MaxBytes]).filter(Column::MaxBytes.gt(0));
+        let rows = bounded.into_tuple::<(Uuid, i64)>().all(self.db.conn()).await.map_err(db::error)?;
+        Ok(rows.into_iter().map(|(id, bytes)| (id.into(), bytes as u64)).collect())
+    }
+
     /// What a recorder needs to connect to a stream: a conflict unless the owner chose that the camera records, not
     /// found if there is no such stream.
     pub async fn target(&self, id: CameraId, stream: Stream) -> Result<Target> {

@@ -50,6 +50,8 @@ pub struct Builder {
     /// [`HEADROOM`], the pictures, then what is no sample yet.
     video: Vec<u8>,
     video_end: usize,
+    /// The video of the next fragment, once its key frame has begun: [`HEADROOM`], then what is no sample yet.
+    ahead: Option<Vec<u8>>,
     pictures: Vec<Picture>,
     audio: Vec<u8>,
     audio_end: usize,
@@ -61,14 +63,13 @@ pub struct Builder {
 
 impl Builder {
     /// An empty fragment that starts a run; `buffer` is emptied and reused.
-    pub fn new(params: Arc<StreamParams>, mut buffer: Vec<u8>) -> Self {
-        buffer.clear();
-        buffer.resize(HEADROOM, 0);
+    pub fn new(params: Arc<StreamParams>, buffer: Vec<u8>) -> Self {
         Self {
             reorders: params.video.reorders(),
             params,
-            video: buffer,
+            video: emptied(buffer),
             video_end: HEADROOM,
+            ahead: None,
             pictures: Vec::new(),
             audio: Vec::new(),
             audio_end: 0,
@@ -80,7 +81,7 @@ impl Builder {
 
     /// Where the depacketizer appends video. Only what is behind the last sample may be touched.
     pub fn video(&mut self) -> &mut Vec<u8> {
-        &mut self.video
+        self.ahead.as_mut().unwrap_or(&mut self.video)
     }
 
     /// Where the depacketizer appends audio.
@@ -91,6 +92,9 @@ impl Builder {
     /// The last `len` bytes of `video()` are a sample; bytes between it and the sample before are dropped. In a
     /// stream without B-frames a time that is not later than the one before is moved behind it.
     pub fn push_video(&mut self, len: usize, pts: Time, key: bool) {
+        if let Some(ahead) = self.ahead.take() {
+            self.video.extend_from_slice(&ahead[HEADROOM..]);
+        }
         let floor = self.pictures.last().map_or(self.last_dts, |last| last.pts).saturating_add(MIN_STEP);
         let pts = if self.reorders { pts.micros() } else { pts.micros().max(floor) };
         self.video_end = take_sample(&mut self.video, self.video_end, len);
@@ -106,17 +110,35 @@ impl Builder {
         self.sounds.push(Sound { pts: pts.micros().max(floor), len });
     }
 
+    /// Expects that the unit under way begins the next fragment: it goes to a buffer of its own from its first byte, so that
+    /// a large key frame neither swells this fragment nor has to be moved by [`Self::split`]. If it becomes a sample of this
+    /// fragment all the same, it is moved back.
+    pub fn look_ahead(&mut self, buffer: impl FnOnce() -> Vec<u8>) {
+        if self.ahead.is_none() {
+            let mut ahead = emptied(buffer());
+            ahead.extend_from_slice(&self.video[self.video_end..]);
+            self.video.truncate(self.video_end);
+            self.ahead = Some(ahead);
+        }
+    }
+
     /// Begins the next fragment of the run: it takes over the bytes that are no sample yet, such as the key frame
-    /// that ends this fragment, or a unit under way.
-    pub fn split(&mut self, params: Arc<StreamParams>, buffer: Vec<u8>) -> Builder {
-        let mut next = Builder::new(params, buffer);
-        next.video.extend_from_slice(&self.video[self.video_end..]);
-        next.audio.extend_from_slice(&self.audio[self.audio_end..]);
-        self.video.truncate(self.video_end);
-        self.audio.truncate(self.audio_end);
-        next.last_dts = self.pictures.iter().map(|picture| picture.pts).max().unwrap_or(self.last_dts);
-        next.last_sound = self.sounds.last().map_or(self.last_sound, |sound| sound.pts);
-        next
+    /// that ends this fragment, or a unit under way. A buffer is asked for unless one was given to look ahead.
+    pub fn split(&mut self, params: Arc<StreamParams>, buffer: impl FnOnce() -> Vec<u8>) -> Builder {
+        self.look_ahead(buffer);
+        Builder {
+            reorders: params.video.reorders(),
+            params,
+            video: self.ahead.take().unwrap_or_default(),
+            video_end: HEADROOM,
+            ahead: None,
+            pictures: Vec::new(),
+            audio: self.audio.split_off(self.audio_end),
+            audio_end: 0,
+            sounds: Vec::new(),
+            last_dts: self.pictures.iter().map(|picture| picture.pts).max().unwrap_or(self.last_dts),
+            last_sound: self.sounds.last().map_or(self.last_sound, |sound| sound.pts),
+        }
     }
 
     /// What the samples need to be decoded.
@@ -260,6 +282,13 @@ impl Builder {
         let runs = runs.collect();
         (self.sounds.first().map_or(0, |first| tick(first).max(0) as u64), runs)
     }
+}
+
+/// A buffer with [`HEADROOM`] and nothing else.
+fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {
+    buffer.clear();
+    buffer.resize(HEADROOM, 0);
+    buffer
 }
 
 /// Makes the last `len` bytes follow those up to `end`; gives the new end.
@@ -500,7 +529,7 @@ mod tests {
         push(&mut first, b"two", 40_000, false);
         first.video().extend_from_slice(b"next key");
         first.audio().extend_from_slice(b"part of a sound");
-        let mut second = first.split(first.params().clone(), Vec::new());
+        let mut second = first.split(first.params().clone(), Vec::new);
         second.push_video(8, at(80_000), true);
         assert_eq!(second.audio(), b"part of a sound");
         assert_eq!((first.bytes(), second.bytes()), (6, 8));
@@ -511,12 +540,29 @@ mod tests {
     }
 
     #[test]
+    fn a_key_foreseen_begins_the_next_fragment_and_one_that_is_none_stays_in_this() {
+        let mut first = builder();
+        push(&mut first, b"one", 0, true);
+        first.video().extend_from_slice(b"lost; two");
+        first.look_ahead(Vec::new);
+        first.push_video(3, at(40_000), false);
+        first.video().extend_from_slice(b"next");
+        first.look_ahead(|| vec![7; 100]);
+        first.look_ahead(|| unreachable!("one is enough"));
+        first.video().extend_from_slice(b" key");
+        let mut second = first.split(first.params().clone(), || unreachable!("there is one"));
+        second.push_video(8, at(80_000), true);
+        assert_eq!(second.video_samples().collect::<Vec<_>>(), [(at(80_000), true, &b"next key"[..])]);
+        assert!(first.finish(second.start(), at(0)).unwrap().plain().ends_with(b"onetwo"));
+    }
+
+    #[test]
     fn times_never_step_back_in_a_stream_without_b_frames() {
         let mut first = builder();
         push(&mut first, b"a", 0, true);
         push(&mut first, b"b", 40_000, false);
         push(&mut first, b"c", 20_000, false);
-        let mut second = first.split(first.params().clone(), Vec::new());
+        let mut second = first.split(first.params().clone(), Vec::new);
         push(&mut second, b"d", 30_000, true);
         let last = second.start().unwrap();
         let fragment = first.finish(Some(last), at(0)).unwrap();

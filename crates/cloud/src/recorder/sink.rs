@@ -166,15 +166,14 @@ impl StreamSink {
             self.scratch[0].clear();
             return false;
         };
-        let buffer = self.shared.writer.buffer();
         let builder = match old {
             Some(mut run) => {
-                let builder = run.builder.split(description.params.clone(), buffer);
+                let builder = run.builder.split(description.params.clone(), || self.shared.writer.buffer());
                 run.end(&self.shared);
                 builder
             }
             None => {
-                let mut builder = Builder::new(description.params.clone(), buffer);
+                let mut builder = Builder::new(description.params.clone(), self.shared.writer.buffer());
                 // A key frame's bytes: the room for them is not kept.
                 builder.video().append(&mut std::mem::take(&mut self.scratch[0]));
                 builder
@@ -193,7 +192,7 @@ impl StreamSink {
     fn continue_run(&mut self, unit: &Unit, time: Time) {
         let Some(run) = &mut self.run else { return };
         let silent = run.is_silent_until(time);
-        let next = run.builder.split(run.files.description.params.clone(), self.shared.writer.buffer());
+        let next = run.builder.split(run.files.description.params.clone(), || self.shared.writer.buffer());
         let full = std::mem::replace(&mut run.builder, next);
         let began_with_key = std::mem::replace(&mut run.key, unit.key);
         run.files.store(&self.shared, full, began_with_key, (!silent).then_some(time));
@@ -336,6 +335,13 @@ impl camera::Sink for StreamSink {
             (Some(run), Track::Video) => run.builder.video(),
             (Some(run), Track::Audio) => run.builder.audio(),
             (None, track) => &mut self.scratch[track as usize],
+        }
+    }
+
+    fn key_begun(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        if run.builder.duration() >= SHORTEST_FRAGMENT {
+            run.builder.look_ahead(|| self.shared.writer.buffer());
         }
     }
 

@@ -101,6 +101,14 @@ impl Depacketizer {
         }
     }
 
+    /// Whether the unit under way is a key frame, as far as it came.
+    pub fn key_is_open(&self) -> bool {
+        match &self.format {
+            Format::Video(video) => video.key_is_open(),
+            Format::Audio(_) => false,
+        }
+    }
+
     /// From the session description, updated by parameter sets in the stream. `None` until known, and for audio.
     pub fn video_params(&self) -> Option<&VideoParams> {
         match &self.format {

@@ -126,6 +126,11 @@ impl Assembler {
         self.params.as_ref()
     }
 
+    /// Whether the unit under way is a key, as far as it came.
+    pub(super) fn key_is_open(&self) -> bool {
+        self.open.key
+    }
+
     #[inline]
     pub(super) fn push(&mut self, packet: &Packet<'_>, lost: u16, out: &mut Vec<u8>) -> Result<Option<Unit>> {
         if lost > 0 {

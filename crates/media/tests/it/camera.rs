@@ -333,7 +333,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn finish(&mut self, next: Option<Time>) {
-        let following = self.builder.split(self.builder.params().clone(), Vec::new());
+        let following = self.builder.split(self.builder.params().clone(), Vec::new);
         let builder = std::mem::replace(&mut self.builder, following);
         let origin = *self.origin.get_or_insert(builder.start().unwrap());
         let fragment = builder.finish(next, origin).unwrap();
