@@ -4,11 +4,13 @@ use crate::{
     client::{Client, Moment, Shipment},
     fault::Kind,
     packetize::Packets,
+    scene::canvas::Yuv,
     sdp,
 };
 use base::{Time, World};
 use media::{StreamParams, Track, VIDEO_RATE, VideoParams};
 use std::{
+    borrow::Cow,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
@@ -21,12 +23,34 @@ pub(crate) struct Camera {
     /// Main and sub; of a file or a load loop both are the same.
     pub streams: [Arc<Stream>; 2],
     pub faults: Arc<Faults>,
+    pub mask: Arc<Mask>,
     connections: Mutex<Vec<Weak<Client>>>,
+    /// Whether RTSP was switched off in the camera.
+    shut: AtomicBool,
 }
 
 impl Camera {
     pub fn new(main: Arc<Stream>, sub: Arc<Stream>, faults: Arc<Faults>) -> Self {
-        Self { streams: [main, sub], faults, connections: Mutex::default() }
+        Self {
+            streams: [main, sub],
+            faults,
+            mask: Arc::default(),
+            connections: Mutex::default(),
+            shut: AtomicBool::new(false),
+        }
+    }
+
+    /// Switches RTSP on or off, as a setting of the camera does.
+    pub fn serve(&self, on: bool) {
+        self.shut.store(!on, Ordering::Release);
+        if !on {
+            self.cut(false);
+        }
+    }
+
+    /// Whether RTSP is switched on.
+    pub fn is_served(&self) -> bool {
+        !self.shut.load(Ordering::Acquire)
     }
 
     /// Remembers a connection that has asked for this camera.
@@ -41,6 +65,26 @@ impl Camera {
     /// Ends every connection to this camera.
     pub fn cut(&self, reset: bool) {
         lock(&self.connections).drain(..).filter_map(|known| known.upgrade()).for_each(|client| client.cut(reset));
+    }
+}
+
+/// What the camera blackens in all its pictures: areas as parts of the picture, left, top, right, bottom.
+#[derive(Default)]
+pub(crate) struct Mask(RwLock<Vec<[f32; 4]>>);
+
+impl Mask {
+    pub fn set(&self, areas: Vec<[f32; 4]>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = areas;
+    }
+
+    /// The picture as it leaves the camera.
+    pub fn applied<'a>(&self, picture: &'a Yuv) -> Cow<'a, Yuv> {
+        let areas = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut picture = Cow::Borrowed(picture);
+        for area in areas.iter() {
+            picture.to_mut().blacken(*area);
+        }
+        picture
     }
 }
 

@@ -14,7 +14,8 @@ pub struct Fault {
     pub duration: Duration,
 }
 
-/// The kinds of fault. Each concerns both streams of the camera.
+/// The kinds of fault. Each concerns both streams of the camera, and the Reolink API of the device whose first channel it
+/// is, where it means something there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `drop`: every connection is cut at once, and each new one is closed at its first request until the time is over
@@ -47,11 +48,21 @@ pub enum Kind {
     /// `half-open`: nothing is sent or answered and nothing is closed, as when a cable is pulled (30 s). Connections
     /// that lived through it are reset at its end, as by a camera that has lost its state.
     HalfOpen,
+    /// `api-truncated`: the Reolink API sends half of each answer (10 s).
+    ApiTruncated,
+    /// `api-html`: it answers with a page of HTML (10 s).
+    ApiHtml,
+    /// `api-endless`: its answers never end (10 s).
+    ApiEndless,
+    /// `api-redirect`: it sends every request to where it was sent already (10 s).
+    ApiRedirect,
+    /// `api-batch`: a batch of several commands collapses into one time-out (60 s).
+    ApiBatch,
 }
 
 impl Kind {
     /// All kinds, in the order of this page.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Drop,
         Kind::Freeze,
         Kind::Garbage,
@@ -63,6 +74,11 @@ impl Kind {
         Kind::RefusePassword,
         Kind::SlowLoris,
         Kind::HalfOpen,
+        Kind::ApiTruncated,
+        Kind::ApiHtml,
+        Kind::ApiEndless,
+        Kind::ApiRedirect,
+        Kind::ApiBatch,
     ];
 
     /// The word on the command line.
@@ -79,6 +95,11 @@ impl Kind {
             Kind::RefusePassword => "refuse-password",
             Kind::SlowLoris => "slow-loris",
             Kind::HalfOpen => "half-open",
+            Kind::ApiTruncated => "api-truncated",
+            Kind::ApiHtml => "api-html",
+            Kind::ApiEndless => "api-endless",
+            Kind::ApiRedirect => "api-redirect",
+            Kind::ApiBatch => "api-batch",
         }
     }
 
@@ -88,7 +109,9 @@ impl Kind {
             Kind::Drop => 0,
             Kind::Garbage | Kind::TimestampsWrap => 5,
             Kind::Freeze | Kind::TimestampsJump | Kind::NonMonotonic | Kind::Resolution => 10,
+            Kind::ApiTruncated | Kind::ApiHtml | Kind::ApiEndless | Kind::ApiRedirect => 10,
             Kind::BFrames | Kind::RefusePassword | Kind::SlowLoris | Kind::HalfOpen => 30,
+            Kind::ApiBatch => 60,
         })
     }
 }

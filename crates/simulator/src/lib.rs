@@ -1,7 +1,7 @@
 //! Simulated cameras that speak RTSP, with scenes, a readable clock and faults.
 //!
 //! [`Simulator::start`] gives cameras `/cam1/main`, `/cam1/sub`, `/cam2/main`… that ffmpeg, GStreamer, VLC and retina
-//! can play. The clock of the [`World`](base::World) must run by itself: pictures are taken by it.
+//! can play; [`Simulator::reolink`] puts the HTTP API of a Reolink device before some of them. The clock of the [`World`](base::World) must run by itself: pictures are taken by it.
 
 mod auth;
 mod camera;
@@ -13,6 +13,7 @@ mod load;
 mod looped;
 mod pacer;
 pub mod packetize;
+pub mod reolink;
 mod reorder;
 mod rtsp;
 mod scene;

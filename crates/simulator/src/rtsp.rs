@@ -192,7 +192,7 @@ impl Conversation {
         if self.suffers(Kind::HalfOpen) {
             return Ok(());
         }
-        if self.suffers(Kind::Drop) {
+        if self.suffers(Kind::Drop) || self.camera.as_ref().is_some_and(|camera| !camera.is_served()) {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         let Some(cseq) = header(request, &headers::CSEQ) else {

@@ -7,6 +7,7 @@ use crate::{
     load,
     looped::Loop,
     pacer::{Counters, Pacer, Player},
+    reolink,
     rtsp::{self, Server},
     studio::Studio,
 };
@@ -46,8 +47,8 @@ pub struct Simulator {
     alarms: Vec<Arc<Alarm>>,
     threads: Vec<JoinHandle<()>>,
     counters: Arc<Counters>,
-    /// Whether the cameras look at drawn scenes.
-    draws: bool,
+    /// The light in which the cameras look at drawn scenes, if they do.
+    daylight: Option<Daylight>,
 }
 
 impl Simulator {
@@ -60,14 +61,17 @@ impl Simulator {
         let stop = Shutdown::new();
         let (maker, maker_stop) = (world.clone(), stop.clone());
         let picture = config.picture;
-        let draws = matches!(picture, Picture::Scenes(_));
+        let daylight = match &picture {
+            Picture::Scenes(daylight) => Some(*daylight),
+            Picture::Files(_) | Picture::Load(_) => None,
+        };
         let made =
             tokio::task::spawn_blocking(move || Made::start(config.cameras, &picture, &maker, &maker_stop)).await;
         let made = made.map_err(|error| Error::internal("the cameras could not be made").because(error))??;
         let cameras = made.cameras.into_iter().map(Arc::new).collect();
         let server = Arc::new(Server { cameras, credentials: config.credentials, world, timeout: rtsp::TIMEOUT });
         tokio::spawn(rtsp::serve(server.clone(), listener, stop.clone()));
-        Ok(Self { address, server, stop, alarms: made.alarms, threads: made.threads, counters: made.counters, draws })
+        Ok(Self { address, server, stop, alarms: made.alarms, threads: made.threads, counters: made.counters, daylight })
     }
 
     /// Where the RTSP server listens.
@@ -83,11 +87,17 @@ impl Simulator {
             .collect()
     }
 
+    /// Puts a Reolink device in front of some of the cameras; it stops with the simulator.
+    pub async fn reolink(&self, config: reolink::Config) -> Result<reolink::Device> {
+        let Server { cameras, world, .. } = &*self.server;
+        reolink::Device::start(config, cameras, self.address, self.daylight, world, &self.stop).await
+    }
+
     /// Causes a fault; an error if there is no such camera or it cannot have that fault.
     pub fn fault(&self, fault: Fault) -> Result<()> {
         let camera = fault.camera.checked_sub(1).and_then(|index| self.server.cameras.get(index)).cloned();
         let camera = camera.ok_or_else(|| Error::not_found(format!("there is no camera {}", fault.camera)))?;
-        if matches!(fault.kind, Kind::BFrames | Kind::Resolution) && !self.draws {
+        if matches!(fault.kind, Kind::BFrames | Kind::Resolution) && self.daylight.is_none() {
             return Err(Error::invalid(format!("only a camera with a drawn scene can have {}", fault.kind.name())));
         }
         let now = self.server.world.clock.monotonic();
@@ -109,7 +119,12 @@ impl Simulator {
             | Kind::TimestampsJump
             | Kind::NonMonotonic
             | Kind::BFrames
-            | Kind::Resolution => {}
+            | Kind::Resolution
+            | Kind::ApiTruncated
+            | Kind::ApiHtml
+            | Kind::ApiEndless
+            | Kind::ApiRedirect
+            | Kind::ApiBatch => {}
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A camera that looks at a drawn scene: one thread draws, encodes and sends while somebody watches.
 
 use crate::{
-    camera::{Alarm, Camera, Faults, Now, Stream},
+    camera::{Alarm, Camera, Faults, Mask, Now, Stream},
     config::Daylight,
     encode::{Encoder, Settings, params},
     fault::Kind,
@@ -15,8 +15,8 @@ use base::{Result, Shutdown, Time, World};
 use media::{AudioCodec, AudioParams, StreamParams, Track, g711};
 use std::{sync::Arc, time::Duration};
 
-const MAIN: Settings = Settings { fps: 10, rate: 1_800_000, most_qp: 38 };
-const SUB: Settings = Settings { fps: 5, rate: 250_000, most_qp: 40 };
+pub(crate) const MAIN: Settings = Settings { fps: 10, rate: 1_800_000, most_qp: 38 };
+pub(crate) const SUB: Settings = Settings { fps: 5, rate: 250_000, most_qp: 40 };
 
 /// Time between two main pictures.
 const PERIOD: Duration = Duration::from_millis(1000 / MAIN.fps as u64);
@@ -34,6 +34,7 @@ pub(crate) struct Studio {
     main: Output,
     sub: Output,
     faults: Arc<Faults>,
+    mask: Arc<Mask>,
     alarm: Arc<Alarm>,
     world: World,
     packets: Packets,
@@ -65,8 +66,8 @@ impl Studio {
         let main = open(MAIN, scene.picture())?;
         let sub = open(SUB, scene.half())?;
         let camera = Camera::new(main.stream.clone(), sub.stream.clone(), faults.clone());
-        let (world, packets) = (world.clone(), Packets::new());
-        Ok((Self { scene, daylight, main, sub, faults, alarm, world, packets, small: false }, camera))
+        let (world, packets, mask) = (world.clone(), Packets::new(), camera.mask.clone());
+        Ok((Self { scene, daylight, main, sub, faults, mask, alarm, world, packets, small: false }, camera))
     }
 
     /// What wakes the studio from its sleep.
@@ -112,15 +113,16 @@ impl Studio {
         self.resize(now)?;
         let reorder = self.faults.active(Kind::BFrames, now.monotonic);
         let sub_too = picture.is_multiple_of(MAIN.fps / SUB.fps);
+        let (picture, half) = (self.mask.applied(self.scene.picture()), self.mask.applied(self.scene.half()));
         if self.small {
-            self.main.take(&self.scene.picture().three_quarters(), reorder, at, now)?;
+            self.main.take(&picture.three_quarters(), reorder, at, now)?;
             if sub_too {
-                self.sub.take(&self.scene.half().three_quarters(), reorder, at, now)?;
+                self.sub.take(&half.three_quarters(), reorder, at, now)?;
             }
         } else {
-            self.main.take(self.scene.picture(), reorder, at, now)?;
+            self.main.take(&picture, reorder, at, now)?;
             if sub_too {
-                self.sub.take(self.scene.half(), reorder, at, now)?;
+                self.sub.take(&half, reorder, at, now)?;
             }
         }
         self.send_sound(taken, at, now);

@@ -312,6 +312,22 @@ impl Yuv {
         halve_plane(&from.v, from.width / 2, &mut self.v, self.width / 2, quarter);
     }
 
+    /// Blackens a part of the picture: left, top, right, bottom from 0 to 1, outwards to whole pairs of pixels.
+    pub fn blacken(&mut self, [left, top, right, bottom]: [f32; 4]) {
+        let pair = |part: f32, size: usize, outwards: fn(f32) -> f32| {
+            (outwards(part.clamp(0.0, 1.0) * (size / 2) as f32) as usize).min(size / 2)
+        };
+        let columns = pair(left, self.width, f32::floor)..pair(right, self.width, f32::ceil);
+        for row in pair(top, self.height, f32::floor)..pair(bottom, self.height, f32::ceil) {
+            let half = self.width / 2;
+            self.u[row * half..][columns.clone()].fill(128);
+            self.v[row * half..][columns.clone()].fill(128);
+            for row in [2 * row, 2 * row + 1] {
+                self.y[row * self.width..][2 * columns.start..2 * columns.end].fill(16);
+            }
+        }
+    }
+
     /// A copy three quarters as wide and high; each pixel is the nearest mix of four.
     pub fn three_quarters(&self) -> Yuv {
         let mut small = Yuv::new(self.width / 4 * 3, self.height / 4 * 3);

@@ -1,9 +1,9 @@
 //! The drive: a street with houses opposite; cars pass, people walk by, and one car comes home and leaves.
 
 use super::{
-    Light,
+    Light, Subjects,
     canvas::{Canvas, Rgb, Shape, cloud, noise},
-    figures::{self, Car, Person},
+    figures::{self, Car, Person, Visit},
 };
 use base::Time;
 
@@ -131,39 +131,60 @@ fn hedges(canvas: &mut Canvas, light: Light) {
 
 /// The street's traffic, farthest first.
 pub(crate) fn moving(canvas: &mut Canvas, light: Light, time: Time) {
-    let passes = [(21, 17.0, 1.0, 402.0, 205.0), (22, 23.0, -1.0, 452.0, 245.0)];
-    for (kind, period, facing, y, length) in passes {
-        let Some(visit) = figures::visit(time, period, kind, 0.62) else { continue };
-        let speed = 250.0 + 120.0 * super::canvas::chance(visit.number, 8);
-        let way = visit.age * speed - length;
-        if way < 1280.0 + 2.0 * length {
-            let x = if facing > 0.0 { way } else { 1280.0 - way };
-            Car { at: (x, y), length, facing, look: visit.number }.draw(canvas, light);
-        }
+    passing(time).for_each(|car| car.draw(canvas, light));
+    if let Some((visit, near)) = home(time) {
+        home_car(canvas, light, visit, near);
     }
-    home_car(canvas, light, time);
-    for (kind, facing) in [(23, 1.0), (24, -1.0)] {
-        let Some(visit) = figures::visit(time, 61.0, kind, 0.7) else { continue };
-        let way = visit.age * 62.0 - 60.0;
-        if way < 1400.0 {
-            let x = if facing > 0.0 { way } else { 1280.0 - way };
-            let look = visit.number;
-            Person { at: (x, 484.0), height: 150.0, facing, stride: Some(way), look, reach: 0.0, bag: look % 3 == 0 }
-                .draw(canvas, light);
-        }
+    for person in walkers(time) {
+        person.draw(canvas, light);
     }
 }
 
-/// A car that comes up the drive, stays for a while and backs out again.
-fn home_car(canvas: &mut Canvas, light: Light, time: Time) {
+/// Whether cars and people are there.
+pub(crate) fn seen(time: Time) -> Subjects {
+    let vehicle = passing(time).next().is_some() || home(time).is_some();
+    Subjects { person: walkers(time).next().is_some(), vehicle, animal: false }
+}
+
+/// The cars on the street.
+fn passing(time: Time) -> impl Iterator<Item = Car> {
+    let passes = [(21, 17.0, 1.0, 402.0, 205.0), (22, 23.0, -1.0, 452.0, 245.0)];
+    passes.into_iter().filter_map(move |(kind, period, facing, y, length)| {
+        let visit = figures::visit(time, period, kind, 0.62)?;
+        let speed = 250.0 + 120.0 * super::canvas::chance(visit.number, 8);
+        let way = visit.age * speed - length;
+        let x = if facing > 0.0 { way } else { 1280.0 - way };
+        (way < 1280.0 + 2.0 * length).then_some(Car { at: (x, y), length, facing, look: visit.number })
+    })
+}
+
+/// The people on the pavement.
+fn walkers(time: Time) -> impl Iterator<Item = Person> {
+    [(23, 1.0), (24, -1.0)].into_iter().filter_map(move |(kind, facing)| {
+        let visit = figures::visit(time, 61.0, kind, 0.7)?;
+        let way = visit.age * 62.0 - 60.0;
+        let (x, look) = (if facing > 0.0 { way } else { 1280.0 - way }, visit.number);
+        let stride = Some(way);
+        (way < 1400.0)
+            .then_some(Person { at: (x, 484.0), height: 150.0, facing, stride, look, reach: 0.0, bag: look % 3 == 0 })
+    })
+}
+
+/// The car of the house, while it is there: how far up the drive, from 0 to 1.
+fn home(time: Time) -> Option<(Visit, f32)> {
     const STAY: f32 = 38.0;
-    let Some(visit) = figures::visit(time, 97.0, 25, 0.85) else { return };
+    let visit = figures::visit(time, 97.0, 25, 0.85)?;
     let near = match visit.age {
         age if age < 6.0 => age / 6.0,
         age if age < 6.0 + STAY => 1.0,
         age if age < 13.0 + STAY => 1.0 - (age - 6.0 - STAY) / 7.0,
-        _ => return,
+        _ => return None,
     };
+    Some((visit, near))
+}
+
+/// A car that comes up the drive, stays for a while and backs out again.
+fn home_car(canvas: &mut Canvas, light: Light, visit: Visit, near: f32) {
     // Slow at either end, as a driver is.
     let near = near * near * (3.0 - 2.0 * near);
     let scale = 0.42 + 0.58 * near;

@@ -1,9 +1,9 @@
 //! The garden: a lawn with a tree, a shed and flower beds; somebody waters them, a cat passes, a butterfly plays.
 
 use super::{
-    Light,
+    Light, Subjects,
     canvas::{Canvas, Point, Rgb, Shape, chance, noise},
-    figures::{self, Person, Visit},
+    figures::{self, Person, Visit, Walk},
 };
 use base::Time;
 use std::f32::consts::TAU;
@@ -132,23 +132,36 @@ fn flowers(canvas: &mut Canvas, (x, y): Point, spread: f32, colour: Rgb, seed: u
 /// Who is in the garden.
 pub(crate) fn moving(canvas: &mut Canvas, light: Light, time: Time) {
     figures::pinwheel(canvas, light, (505.0, 370.0), 30.0, time, [0x3f88c5, 0xf6f2ea]);
-    if let Some(visit) = figures::visit(time, 67.0, 31, 0.75) {
-        gardener(canvas, light, visit, time);
+    if let Some((visit, walk)) = gardening(time) {
+        gardener(canvas, light, visit, walk, time);
     }
-    if let Some(visit) = figures::visit(time, 53.0, 32, 0.6) {
-        cat(canvas, light, visit);
+    if let Some((visit, way)) = trotting(time) {
+        cat(canvas, light, visit, way);
     }
     if light == Light::Day {
         butterfly(canvas, time);
     }
 }
 
+/// Whether the gardener and the cat are there.
+pub(crate) fn seen(time: Time) -> Subjects {
+    Subjects { person: gardening(time).is_some(), vehicle: false, animal: trotting(time).is_some() }
+}
+
+fn gardening(time: Time) -> Option<(Visit, Walk)> {
+    let visit = figures::visit(time, 67.0, 31, 0.75)?;
+    Some((visit, figures::there_and_back(visit.age, 275.0, 560.0 + 160.0 * chance(visit.number, 6), 70.0, 9.0)?))
+}
+
+/// The cat, and how far it has come.
+fn trotting(time: Time) -> Option<(Visit, f32)> {
+    let visit = figures::visit(time, 53.0, 32, 0.6)?;
+    let way = visit.age * 105.0 - 80.0;
+    (way <= 1440.0).then_some((visit, way))
+}
+
 /// Comes from the shed, waters the flowers and goes back.
-fn gardener(canvas: &mut Canvas, light: Light, visit: Visit, time: Time) {
-    let Some(walk) = figures::there_and_back(visit.age, 275.0, 560.0 + 160.0 * chance(visit.number, 6), 70.0, 9.0)
-    else {
-        return;
-    };
+fn gardener(canvas: &mut Canvas, light: Light, visit: Visit, walk: Walk, time: Time) {
     let waters = walk.stride.is_none();
     let (y, h) = (478.0, 208.0);
     let reach = if waters { 0.55 } else { 0.15 };
@@ -182,12 +195,8 @@ fn gardener(canvas: &mut Canvas, light: Light, visit: Visit, time: Time) {
 }
 
 /// Trots across the lawn.
-fn cat(canvas: &mut Canvas, light: Light, visit: Visit) {
+fn cat(canvas: &mut Canvas, light: Light, visit: Visit, way: f32) {
     let facing = if visit.number.is_multiple_of(2) { 1.0 } else { -1.0 };
-    let way = visit.age * 105.0 - 80.0;
-    if way > 1440.0 {
-        return;
-    }
     let (x, y) = (if facing > 0.0 { way } else { 1280.0 - way }, 618.0);
     let at = |dx: f32, dy: f32| (x + dx * facing, y - dy);
     let fur = light.on(Rgb::hex([0x2c2a2a, 0xc77a3d, 0x8d8680][(visit.number % 3) as usize]), x, y);

@@ -27,6 +27,16 @@ impl Place {
         [Place::Porch, Place::Drive, Place::Garden, Place::Nursery][camera % 4]
     }
 
+    /// Who and what is there at that time, as the pictures show it.
+    pub fn seen(self, time: Time) -> Subjects {
+        match self {
+            Place::Porch => porch::seen(time),
+            Place::Drive => drive::seen(time),
+            Place::Garden => garden::seen(time),
+            Place::Nursery => nursery::seen(time),
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Place::Porch => "PORCH",
@@ -35,6 +45,14 @@ impl Place {
             Place::Nursery => "NURSERY",
         }
     }
+}
+
+/// What of the kinds that a camera tells apart is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Subjects {
+    pub person: bool,
+    pub vehicle: bool,
+    pub animal: bool,
 }
 
 /// What the light is like.

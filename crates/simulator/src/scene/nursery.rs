@@ -1,9 +1,9 @@
 //! The nursery: a cot under a turning mobile; the blanket rises and falls, and a parent looks in.
 
 use super::{
-    Light,
+    Light, Subjects,
     canvas::{Canvas, Point, Rgb, Shape, noise},
-    figures::{self, Person, Visit},
+    figures::{self, Person, Visit, Walk},
 };
 use base::Time;
 use std::f32::consts::TAU;
@@ -206,8 +206,8 @@ fn bars(canvas: &mut Canvas, light: Light, top: f32, bottom: f32, tone: f32) {
 
 /// The mobile, the sleeper, the bars before them, and who looks in.
 pub(crate) fn moving(canvas: &mut Canvas, light: Light, time: Time) {
-    if let Some(visit) = figures::visit(time, 71.0, 41, 0.75) {
-        parent(canvas, light, visit);
+    if let Some((visit, walk)) = looking_in(time) {
+        parent(canvas, light, visit, walk);
     }
     sleeper(canvas, light, time);
     bars(canvas, light, COT + 30.0, 606.0, 1.0);
@@ -219,9 +219,18 @@ pub(crate) fn moving(canvas: &mut Canvas, light: Light, time: Time) {
     mobile(canvas, light, time);
 }
 
+/// Whether somebody looks in. The sleeper is no news.
+pub(crate) fn seen(time: Time) -> Subjects {
+    Subjects { person: looking_in(time).is_some(), ..Subjects::default() }
+}
+
+fn looking_in(time: Time) -> Option<(Visit, Walk)> {
+    let visit = figures::visit(time, 71.0, 41, 0.75)?;
+    Some((visit, figures::there_and_back(visit.age, 1380.0, 905.0, 105.0, 10.0)?))
+}
+
 /// Comes to the cot, strokes the sleeper and goes away again.
-fn parent(canvas: &mut Canvas, light: Light, visit: Visit) {
-    let Some(walk) = figures::there_and_back(visit.age, 1380.0, 905.0, 105.0, 10.0) else { return };
+fn parent(canvas: &mut Canvas, light: Light, visit: Visit, walk: Walk) {
     let reach = if walk.stride.is_none() { 0.45 + 0.2 * (visit.age * 1.6).sin() } else { 0.0 };
     let (at, look) = ((walk.x, 642.0), visit.number);
     Person { at, height: 470.0, facing: walk.facing, stride: walk.stride, look, reach, bag: false }.draw(canvas, light);

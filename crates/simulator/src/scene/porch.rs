@@ -1,9 +1,9 @@
 //! The porch: a house front with a blue door, seen from the garden path; people come to the door and leave.
 
 use super::{
-    Light,
+    Light, Subjects,
     canvas::{Canvas, Point, Rgb, Shape, noise},
-    figures::{self, Person, Visit},
+    figures::{self, Person, Visit, Walk},
 };
 use base::Time;
 
@@ -161,17 +161,27 @@ fn plants(canvas: &mut Canvas, light: Light) {
 /// Who is there, and the windmill in the flower bed.
 pub(crate) fn moving(canvas: &mut Canvas, light: Light, time: Time) {
     figures::pinwheel(canvas, light, (1040.0, FLOOR - 72.0), 26.0, time, [0xe4572e, 0xf3c14b]);
-    for (kind, from, period) in [(11, -70.0, 47.0), (12, 1350.0, 83.0)] {
-        if let Some(visit) = figures::visit(time, period, kind, 0.72) {
-            caller(canvas, light, visit, from);
-        }
+    for (visit, to, walk) in callers(time) {
+        caller(canvas, light, visit, to, walk);
     }
 }
 
+/// Whether somebody is there.
+pub(crate) fn seen(time: Time) -> Subjects {
+    Subjects { person: callers(time).next().is_some(), ..Subjects::default() }
+}
+
+/// Who comes to the door: the visit, where they stand there, and where they are now.
+fn callers(time: Time) -> impl Iterator<Item = (Visit, f32, Walk)> {
+    let ways = [(11, -70.0, 47.0, 655.0), (12, 1350.0, 83.0, 745.0)];
+    ways.into_iter().filter_map(move |(kind, from, period, to)| {
+        let visit = figures::visit(time, period, kind, 0.72)?;
+        Some((visit, to, figures::there_and_back(visit.age, from, to, 92.0, 6.0)?))
+    })
+}
+
 /// Walks to the door, rings, waits, and goes away again.
-fn caller(canvas: &mut Canvas, light: Light, visit: Visit, from: f32) {
-    let to = if from < 640.0 { 655.0 } else { 745.0 };
-    let Some(walk) = figures::there_and_back(visit.age, from, to, 92.0, 6.0) else { return };
+fn caller(canvas: &mut Canvas, light: Light, visit: Visit, to: f32, walk: Walk) {
     let near_door = (1.0 - (walk.x - to).abs() / 90.0).clamp(0.0, 1.0);
     let rings = walk.stride.is_none();
     let person = Person {

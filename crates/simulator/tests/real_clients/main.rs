@@ -1,11 +1,12 @@
-//! Real clients play simulated cameras: ffmpeg, ffprobe and GStreamer, each skipped aloud where it is missing; and a
-//! client of a few lines sees each fault.
+//! Real clients play simulated cameras: ffmpeg, ffprobe, GStreamer and reolink_aio, each skipped aloud where it is missing;
+//! and a client of a few lines sees each fault.
 
 #![expect(clippy::unwrap_used, reason = "a test tells what is wrong by failing")]
 
 mod client;
 mod conversation;
 mod faults;
+mod reolink;
 mod tools;
 
 use base::{Secret, World};
