@@ -11,6 +11,7 @@ import logging
 import sys
 
 from reolink_aio.api import Host
+from reolink_aio.enums import ConnectionEnum
 
 
 class Complaints(logging.Handler):
@@ -73,7 +74,7 @@ async def main() -> int:
     complaints = Complaints()
     logging.getLogger("reolink_aio").addHandler(complaints)
     # Nothing speaks the vendor's other protocol here.
-    device = Host(host, user, password, port=int(port), use_https=True, bc_port=9, timeout=10)
+    device = Host(host, user, password, port=int(port), use_https=True, timeout=10, bc_connection=ConnectionEnum.tcp)
     try:
         seen = await read(device)
     finally:

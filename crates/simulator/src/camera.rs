@@ -25,32 +25,11 @@ pub(crate) struct Camera {
     pub faults: Arc<Faults>,
     pub mask: Arc<Mask>,
     connections: Mutex<Vec<Weak<Client>>>,
-    /// Whether RTSP was switched off in the camera.
-    shut: AtomicBool,
 }
 
 impl Camera {
     pub fn new(main: Arc<Stream>, sub: Arc<Stream>, faults: Arc<Faults>) -> Self {
-        Self {
-            streams: [main, sub],
-            faults,
-            mask: Arc::default(),
-            connections: Mutex::default(),
-            shut: AtomicBool::new(false),
-        }
-    }
-
-    /// Switches RTSP on or off, as a setting of the camera does.
-    pub fn serve(&self, on: bool) {
-        self.shut.store(!on, Ordering::Release);
-        if !on {
-            self.cut(false);
-        }
-    }
-
-    /// Whether RTSP is switched on.
-    pub fn is_served(&self) -> bool {
-        !self.shut.load(Ordering::Acquire)
+        Self { streams: [main, sub], faults, mask: Arc::default(), connections: Mutex::default() }
     }
 
     /// Remembers a connection that has asked for this camera.

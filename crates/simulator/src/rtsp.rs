@@ -30,6 +30,8 @@ const METHODS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET
 /// What all connections share.
 pub(crate) struct Server {
     pub cameras: Vec<Arc<Camera>>,
+    /// Places of cameras, counted from 0, that cannot be reached.
+    pub absent: Vec<usize>,
     pub credentials: Option<Credentials>,
     pub world: World,
     pub timeout: Duration,
@@ -192,7 +194,7 @@ impl Conversation {
         if self.suffers(Kind::HalfOpen) {
             return Ok(());
         }
-        if self.suffers(Kind::Drop) || self.camera.as_ref().is_some_and(|camera| !camera.is_served()) {
+        if self.suffers(Kind::Drop) {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         let Some(cseq) = header(request, &headers::CSEQ) else {
@@ -357,13 +359,15 @@ impl Conversation {
         auth::admits(credentials, &self.nonce, request.method().into(), &sent)
     }
 
-    /// The camera and the stream that an address names: `/camN/main`, `/camN/sub`, and a track behind it.
+    /// The camera and the stream that an address names: `/camN/main`, `/camN/sub`, or `/Preview_NN_main` and its like as
+    /// Reolink devices have them; and a track behind it.
     fn target(&self, request: &Request<Vec<u8>>) -> (Option<Arc<Camera>>, Option<Arc<Stream>>) {
         let mut parts =
             request.request_uri().into_iter().flat_map(|url| url.path().split('/')).filter(|p| !p.is_empty());
-        let number = parts.next().and_then(|part| part.strip_prefix("cam")?.parse::<usize>().ok());
-        let camera = number.and_then(|number| self.server.cameras.get(number.checked_sub(1)?)).cloned();
-        let stream = camera.as_ref().and_then(|camera| match parts.next() {
+        let (number, named) = parts.next().and_then(place).unwrap_or_default();
+        let index = number.checked_sub(1).filter(|index| !self.server.absent.contains(index));
+        let camera = index.and_then(|index| self.server.cameras.get(index)).cloned();
+        let stream = camera.as_ref().and_then(|camera| match named.or_else(|| parts.next()) {
             Some("main") => Some(camera.streams[0].clone()),
             Some("sub") => Some(camera.streams[1].clone()),
             _ => None,
@@ -410,6 +414,16 @@ fn take_request(buffer: &mut Vec<u8>) -> io::Result<Option<Request<Vec<u8>>>> {
             Err(ParseError::Error) => return Err(io::ErrorKind::InvalidData.into()),
         }
     }
+}
+
+/// The number of a camera, and its stream if the same part of the path names it.
+fn place(part: &str) -> Option<(usize, Option<&str>)> {
+    if let Some(number) = part.strip_prefix("cam") {
+        return Some((number.parse().ok()?, None));
+    }
+    let codec = part.strip_prefix("h264").or_else(|| part.strip_prefix("h265")).unwrap_or(part);
+    let (number, stream) = codec.strip_prefix("Preview_")?.split_once('_')?;
+    Some((number.parse().ok()?, Some(stream)))
 }
 
 fn header(request: &Request<Vec<u8>>, name: &HeaderName) -> Option<String> {
@@ -466,7 +480,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let timeout = Duration::from_millis(600);
-        let server = Server { cameras: vec![], credentials: None, world: World::system(), timeout };
+        let server = Server { cameras: vec![], absent: vec![], credentials: None, world: World::system(), timeout };
         let stop = Shutdown::new();
         tokio::spawn(serve(Arc::new(server), listener, stop.clone()));
         let (mut silent, mut speaking) =

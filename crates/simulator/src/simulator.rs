@@ -69,9 +69,23 @@ impl Simulator {
             tokio::task::spawn_blocking(move || Made::start(config.cameras, &picture, &maker, &maker_stop)).await;
         let made = made.map_err(|error| Error::internal("the cameras could not be made").because(error))??;
         let cameras = made.cameras.into_iter().map(Arc::new).collect();
-        let server = Arc::new(Server { cameras, credentials: config.credentials, world, timeout: rtsp::TIMEOUT });
+        let server = Arc::new(Server {
+            cameras,
+            absent: Vec::new(),
+            credentials: config.credentials,
+            world,
+            timeout: rtsp::TIMEOUT,
+        });
         tokio::spawn(rtsp::serve(server.clone(), listener, stop.clone()));
-        Ok(Self { address, server, stop, alarms: made.alarms, threads: made.threads, counters: made.counters, daylight })
+        Ok(Self {
+            address,
+            server,
+            stop,
+            alarms: made.alarms,
+            threads: made.threads,
+            counters: made.counters,
+            daylight,
+        })
     }
 
     /// Where the RTSP server listens.
@@ -87,10 +101,10 @@ impl Simulator {
             .collect()
     }
 
-    /// Puts a Reolink device in front of some of the cameras; it stops with the simulator.
-    pub async fn reolink(&self, config: reolink::Config) -> Result<reolink::Device> {
-        let Server { cameras, world, .. } = &*self.server;
-        reolink::Device::start(config, cameras, self.address, self.daylight, world, &self.stop).await
+    /// Puts a Reolink device in front of some of the cameras; it stops with the simulator. Must be called inside a tokio
+    /// runtime.
+    pub fn reolink(&self, config: reolink::Config) -> Result<reolink::Device> {
+        reolink::Device::start(config, &self.server.cameras, self.daylight, &self.server.world, &self.stop)
     }
 
     /// Causes a fault; an error if there is no such camera or it cannot have that fault.

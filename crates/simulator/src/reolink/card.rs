@@ -171,7 +171,8 @@ impl State {
     fn days(&self, start: DateTime, end: DateTime) -> Vec<Value> {
         let (from, until) = self.held();
         let (first, last) = (from.max(start).date(), until.min(end).date());
-        let days: BTreeSet<Date> = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last).take(366).collect();
+        let days: BTreeSet<Date> =
+            first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last).take(366).collect();
         let months: BTreeSet<(i16, i8)> = days.iter().map(|day| (day.year(), day.month())).collect();
         let digit = |year, month, day| Date::new(year, month, day).is_ok_and(|date| days.contains(&date));
         let month = |(year, month): (i16, i8)| {

@@ -2,11 +2,7 @@
 
 use super::Refusal;
 use base::Time;
-use jiff::{
-    Timestamp,
-    civil::DateTime,
-    tz::Offset,
-};
+use jiff::{Timestamp, civil::DateTime, tz::Offset};
 use serde_json::{Value, json};
 
 /// How a device's clock stands.

@@ -1,6 +1,6 @@
 //! The commands of the API: a batch of them in, an answer for each out.
 
-use super::{Alarm, Channel, Clock, Model, Refusal, State, clock, lock, session, settings};
+use super::{Alarm, Channel, Clock, Model, Refusal, State, clock, doors::Way, lock, session, settings};
 use crate::Kind;
 use media::VideoCodec;
 use serde_json::{Map, Value, json};
@@ -138,12 +138,12 @@ impl State {
             "GetChannelstatus" => Ok(self.channel_status()),
             "GetChnTypeInfo" => self.channel(channel_of(param)).map(|_| self.channel_type()),
             "GetAbility" => Ok(json!({"Ability": self.abilities()})),
-            "GetUser" => Ok(json!({"User": [{"level": "admin", "userName": self.sessions.username()}]})),
+            "GetUser" => Ok(json!({"User": [{"level": "admin", "userName": self.sessions.credentials().username}]})),
             "GetOnline" => Ok(json!({"User": self.online()})),
             "Disconnect" => self.disconnect(param),
             "GetSysCfg" => Ok(json!({"SysCfg": self.system()})),
             "GetEnc" => self.with_channel(param, |number, channel| Ok(json!({"Enc": encoding(number, channel)}))),
-            "GetRtspUrl" => self.with_channel(param, |number, channel| Ok(json!({"rtspUrl": self.urls(number, channel)}))),
+            "GetRtspUrl" => self.with_channel(param, |number, _| Ok(json!({"rtspUrl": self.urls(number)}))),
             "GetEvents" => self.with_channel(param, |number, _| Ok(self.events(number))),
             "GetMdState" => {
                 self.with_channel(param, |number, _| Ok(json!({"state": i32::from(!self.detects(number).is_empty())})))
@@ -245,28 +245,36 @@ impl State {
     }
 
     fn net_port(&self) -> Value {
-        let (http, https) = (self.doors.http(), self.doors.https());
-        let rtsp = self.channels[0].camera.is_served();
-        json!({
-            "httpEnable": i32::from(http.is_some()), "httpPort": http.map_or(80, |http| http.port()),
-            "httpsEnable": i32::from(https.is_some()), "httpsPort": https.map_or(443, |https| https.port()),
+        let mut ports = json!({
             "mediaPort": 9000, "onvifEnable": 0, "onvifPort": 8000, "rtmpEnable": 0, "rtmpPort": 1935,
-            "rtspEnable": i32::from(rtsp), "rtspPort": self.rtsp.port(),
-        })
+        });
+        for (way, name) in Way::ALL.into_iter().zip(["http", "https", "rtsp"]) {
+            ports[format!("{name}Enable")] = i32::from(self.doors.open(way).is_some()).into();
+            ports[format!("{name}Port")] = self.doors.port(way).into();
+        }
+        ports
     }
 
-    /// Opens and closes RTSP. Ports are those of the simulator, and the API stays where it is.
+    /// Opens and shuts doors. They stay at their ports, and what the device does not have stays off.
     fn set_net_port(&self, change: &Value) -> Result<Value, Refusal> {
         let before = self.net_port();
         for (name, value) in change.as_object().ok_or(INVALID)? {
             let known = before.get(name).ok_or(INVALID)?;
             let number = value.as_u64().filter(|number| *number <= 65_535).ok_or(INVALID)?;
-            if name != "rtspEnable" && *known != number {
+            let door = matches!(name.as_str(), "httpEnable" | "httpsEnable" | "rtspEnable") && number <= 1;
+            if !door && *known != number {
                 return Err(Refusal(-13, "set config failed"));
             }
         }
-        if let Some(enable) = change["rtspEnable"].as_u64() {
-            self.channels.iter().for_each(|channel| channel.camera.serve(enable != 0));
+        for (way, name) in Way::ALL.into_iter().zip(["httpEnable", "httpsEnable", "rtspEnable"]) {
+            match change[name].as_u64() {
+                Some(0) => self.doors.shut(way),
+                Some(_) => {
+                    let own = self.own.upgrade().ok_or(Refusal(-13, "set config failed"))?;
+                    own.admit_by(way).map_err(|_| Refusal(-13, "set config failed"))?;
+                }
+                None => {}
+            }
         }
         done()
     }
@@ -382,7 +390,7 @@ impl State {
         let shown = |session: session::Session| {
             json!({
                 "canbeDisconn": 1, "ip": session.peer.to_string(), "level": "admin", "sessionId": session.id,
-                "userName": self.sessions.username(),
+                "userName": self.sessions.credentials().username,
             })
         };
         self.sessions.list().into_iter().map(shown).collect()
@@ -400,8 +408,9 @@ impl State {
         })
     }
 
-    fn urls(&self, number: usize, channel: &Channel) -> Value {
-        let url = |stream: &str| format!("rtsp://{}/cam{}/{stream}", self.rtsp, channel.number + 1);
+    fn urls(&self, number: usize) -> Value {
+        let at = std::net::SocketAddr::from((self.doors.address(), self.doors.port(Way::Rtsp)));
+        let url = |stream: &str| format!("rtsp://{at}/Preview_{:02}_{stream}", number + 1);
         json!({"channel": number, "mainStream": url("main"), "subStream": url("sub")})
     }
 
@@ -413,9 +422,7 @@ impl State {
 
     fn events(&self, channel: usize) -> Value {
         let found = self.detects(channel);
-        let state = |alarm, support: bool| {
-            json!({"alarm_state": i32::from(found.contains(&alarm)), "support": i32::from(support)})
-        };
+        let state = |alarm, support: bool| json!({"alarm_state": i32::from(found.contains(&alarm)), "support": i32::from(support)});
         let visits = found.contains(&Alarm::Visitor);
         json!({
             "ai": self.ai(channel, false), "channel": channel,
@@ -453,7 +460,8 @@ impl State {
         if self.model == Model::Battery {
             return Err(Refusal(-26, "ability error"));
         }
-        let speed = param.get("speed").is_none_or(|speed| speed.as_u64().is_some_and(|speed| (1..=64).contains(&speed)));
+        let speed =
+            param.get("speed").is_none_or(|speed| speed.as_u64().is_some_and(|speed| (1..=64).contains(&speed)));
         let known = match param["op"].as_str().ok_or(INVALID)? {
             "Stop" | "Left" | "Right" | "Up" | "Down" | "LeftUp" | "LeftDown" | "RightUp" | "RightDown" => true,
             "ZoomInc" | "ZoomDec" | "FocusInc" | "FocusDec" | "IrisInc" | "IrisDec" => true,
@@ -473,7 +481,8 @@ impl State {
         }
         let set = lock(&self.presets);
         let preset = |id: u64| {
-            let name = set.iter().find(|(at, preset, _)| (*at, *preset) == (channel, id)).map(|(.., name)| name.clone());
+            let name =
+                set.iter().find(|(at, preset, _)| (*at, *preset) == (channel, id)).map(|(.., name)| name.clone());
             let enable = i32::from(name.is_some());
             json!({"channel": channel, "enable": enable, "id": id, "imgName": "", "name": name.unwrap_or_else(|| format!("pos{id}"))})
         };

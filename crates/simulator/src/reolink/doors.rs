@@ -1,11 +1,11 @@
-//! The device's HTTP and HTTPS (RFC 9112): requests in, answers or faults out.
+//! The ways into the device: HTTP and HTTPS (RFC 9112), where requests come in and answers or faults go out, and RTSP.
 
 use super::{
     Refusal, State,
     commands::{Caller, refused},
-    pretty,
+    lock, pretty,
 };
-use crate::fault::Kind;
+use crate::{fault::Kind, rtsp};
 use base::{Error, Result, Shutdown};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
@@ -23,7 +23,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     ops::Range,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -44,18 +44,37 @@ const IDLE: Duration = Duration::from_secs(30);
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 type Answer = io::Result<Response<Body>>;
 
-/// Where the device listens, and its certificate.
+/// A way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Http,
+    Https,
+    Rtsp,
+}
+
+impl Way {
+    pub const ALL: [Way; 3] = [Way::Http, Way::Https, Way::Rtsp];
+}
+
+/// The ways into the device, and its certificate.
 pub(super) struct Doors {
     address: IpAddr,
-    ports: [Option<u16>; 2],
-    open: [OnceLock<SocketAddr>; 2],
+    doors: Mutex<[Door; 3]>,
+    stop: Shutdown,
     acceptor: TlsAcceptor,
     fingerprint: [u8; 32],
     connections: AtomicUsize,
 }
 
+struct Door {
+    /// Where it opens; 0 for a free port until it was open once.
+    port: u16,
+    open: Option<Shutdown>,
+}
+
 impl Doors {
-    pub fn new(address: IpAddr, http: Option<u16>, https: Option<u16>) -> Result<Self> {
+    /// All doors shut.
+    pub fn new(address: IpAddr, ports: [u16; 3], stop: Shutdown) -> Result<Self> {
         let failed = |error: rcgen::Error| Error::internal("no certificate could be made").because(error);
         let made = rcgen::generate_simple_self_signed([String::from("reolink.local")]).map_err(failed)?;
         let certificate = made.cert.der().clone();
@@ -69,8 +88,8 @@ impl Doors {
         let config = config.map_err(|error| Error::internal("TLS cannot be set up").because(error))?;
         Ok(Self {
             address,
-            ports: [http, https],
-            open: Default::default(),
+            doors: Mutex::new(ports.map(|port| Door { port, open: None })),
+            stop,
             acceptor: TlsAcceptor::from(Arc::new(config)),
             fingerprint,
             connections: AtomicUsize::new(0),
@@ -81,30 +100,66 @@ impl Doors {
         self.address
     }
 
-    pub fn http(&self) -> Option<SocketAddr> {
-        self.open[0].get().copied()
+    /// The port of a door, whether it is open or not.
+    pub fn port(&self, way: Way) -> u16 {
+        lock(&self.doors)[way as usize].port
     }
 
-    pub fn https(&self) -> Option<SocketAddr> {
-        self.open[1].get().copied()
+    /// Where a door is open.
+    pub fn open(&self, way: Way) -> Option<SocketAddr> {
+        let door = &lock(&self.doors)[way as usize];
+        door.open.as_ref().map(|_| (self.address, door.port).into())
     }
 
+    /// The SHA-256 of the certificate.
     pub fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
     }
+
+    /// Ends all that came through a door and refuses who knocks.
+    pub fn shut(&self, way: Way) {
+        if let Some(open) = lock(&self.doors)[way as usize].open.take() {
+            open.begin();
+        }
+    }
 }
 
-/// Opens the ports that are on.
-pub(super) async fn open(state: &Arc<State>, stop: &Shutdown) -> Result<()> {
-    for (door, port) in state.doors.ports.iter().enumerate() {
-        let Some(port) = port else { continue };
-        let listener = TcpListener::bind((state.doors.address, *port)).await;
-        let listener = listener.map_err(|error| Error::unavailable("cannot listen for HTTP").because(error))?;
-        let address = listener.local_addr().map_err(|error| Error::internal("no local address").because(error))?;
-        state.doors.open[door].set(address).expect("a device opens its doors once");
-        tokio::spawn(accept(state.clone(), listener, door == 1, stop.clone()));
+impl State {
+    /// Opens a door, unless it is open already. Must be called inside a tokio runtime.
+    pub(super) fn admit_by(self: &Arc<Self>, way: Way) -> io::Result<()> {
+        let doors = &self.doors;
+        let mut all = lock(&doors.doors);
+        let door = &mut all[way as usize];
+        if door.open.is_some() {
+            return Ok(());
+        }
+        let socket =
+            socket2::Socket::new(socket2::Domain::for_address((doors.address, 0).into()), socket2::Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((doors.address, door.port)).into())?;
+        socket.listen(128)?;
+        socket.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(socket.into())?;
+        door.port = listener.local_addr()?.port();
+        let stop = doors.stop.child();
+        door.open = Some(stop.clone());
+        match way {
+            Way::Rtsp => drop(tokio::spawn(rtsp::serve(self.streams(), listener, stop))),
+            Way::Http | Way::Https => drop(tokio::spawn(accept(self.clone(), listener, way == Way::Https, stop))),
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// The device's own RTSP server: `/Preview_01_main` is its first channel.
+    fn streams(&self) -> Arc<rtsp::Server> {
+        Arc::new(rtsp::Server {
+            cameras: self.channels.iter().map(|channel| channel.camera.clone()).collect(),
+            absent: (0..self.channels.len()).filter(|number| self.channel(*number).is_err()).collect(),
+            credentials: Some(self.sessions.credentials().clone()),
+            world: self.world.clone(),
+            timeout: rtsp::TIMEOUT,
+        })
+    }
 }
 
 async fn accept(state: Arc<State>, listener: TcpListener, tls: bool, stop: Shutdown) {
@@ -224,12 +279,7 @@ fn caller(query: &HashMap<String, String>, peer: IpAddr) -> Caller<'_> {
 }
 
 /// `Snap`, `Download` and `Playback`.
-async fn get(
-    state: Arc<State>,
-    query: HashMap<String, String>,
-    range: Option<String>,
-    peer: IpAddr,
-) -> Response<Body> {
+async fn get(state: Arc<State>, query: HashMap<String, String>, range: Option<String>, peer: IpAddr) -> Response<Body> {
     let command = query.get("cmd").cloned().unwrap_or_default();
     // Drawing takes milliseconds, and a file of the card seconds.
     let (name, output) = (command.clone(), query.get("output").cloned());
@@ -251,9 +301,7 @@ async fn get(
     });
     match made.await.unwrap_or(Err(Refusal(-11, "fcgi read failed"))) {
         Ok((kind, bytes)) => attached(part(kind, bytes, range.as_deref()), output.as_deref()),
-        Err(refusal) => {
-            text(StatusCode::OK, pretty::print(&serde_json::json!([refused(&command, refusal)])).into())
-        }
+        Err(refusal) => text(StatusCode::OK, pretty::print(&serde_json::json!([refused(&command, refusal)])).into()),
     }
 }
 

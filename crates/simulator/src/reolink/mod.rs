@@ -18,13 +18,14 @@ pub use clock::Clock;
 
 use crate::{Credentials, Daylight, Kind, camera::Camera};
 use base::{Error, Result, Shutdown, Time, World};
+use doors::Way;
 use session::Sessions;
 use settings::Settings;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -100,6 +101,8 @@ pub struct Config {
     pub http: Option<u16>,
     /// The port of HTTPS, with a certificate that the device signed itself; none if it is off.
     pub https: Option<u16>,
+    /// The port of RTSP; none if it is off, as it is at the factory.
+    pub rtsp: Option<u16>,
     pub credentials: Credentials,
     pub clock: Clock,
     /// How long a login lasts.
@@ -122,6 +125,7 @@ impl Config {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             http: None,
             https: Some(0),
+            rtsp: None,
             credentials,
             clock: Clock::default(),
             lease: Duration::from_secs(3600),
@@ -174,29 +178,38 @@ pub struct Device {
 }
 
 impl Device {
-    /// Starts the device in front of those cameras; it accepts connections when this returns.
-    pub(crate) async fn start(
+    /// Starts the device in front of those cameras; it accepts connections when this returns. Must be called inside a
+    /// tokio runtime.
+    pub(crate) fn start(
         config: Config,
         cameras: &[Arc<Camera>],
-        rtsp: SocketAddr,
         daylight: Option<Daylight>,
         world: &World,
         stop: &Shutdown,
     ) -> Result<Self> {
         let stop = stop.child();
-        let state = Arc::new(State::new(config, cameras, rtsp, daylight, world)?);
-        doors::open(&state, &stop).await?;
+        let open = [config.http, config.https, config.rtsp];
+        let state = State::new(config, cameras, daylight, world, &stop)?;
+        for way in Way::ALL.into_iter().filter(|way| open[*way as usize].is_some()) {
+            state.admit_by(way).map_err(|error| Error::unavailable("cannot listen").because(error))?;
+        }
         Ok(Self { state, stop })
     }
 
     /// Where it speaks plain HTTP, if that is on.
     pub fn http(&self) -> Option<SocketAddr> {
-        self.state.doors.http()
+        self.state.doors.open(Way::Http)
     }
 
     /// Where it speaks HTTPS, if that is on.
     pub fn https(&self) -> Option<SocketAddr> {
-        self.state.doors.https()
+        self.state.doors.open(Way::Https)
+    }
+
+    /// Where it speaks RTSP, if that is on: `/Preview_01_main` and `/Preview_01_sub` are its first channel. Its cameras can
+    /// be reached at the simulator's own addresses too.
+    pub fn rtsp(&self) -> Option<SocketAddr> {
+        self.state.doors.open(Way::Rtsp)
     }
 
     /// The SHA-256 of its certificate.
@@ -262,7 +275,8 @@ impl Drop for Device {
 pub(crate) struct State {
     model: Model,
     channels: Vec<Channel>,
-    rtsp: SocketAddr,
+    /// Itself, for what it starts when a setting says so.
+    own: Weak<State>,
     world: World,
     started: Time,
     clip: Duration,
@@ -300,10 +314,10 @@ impl State {
     fn new(
         config: Config,
         cameras: &[Arc<Camera>],
-        rtsp: SocketAddr,
         daylight: Option<Daylight>,
         world: &World,
-    ) -> Result<Self> {
+        stop: &Shutdown,
+    ) -> Result<Arc<Self>> {
         if config.cameras.is_empty() || config.cameras.len() > config.model.channels() {
             return Err(Error::invalid(format!("this model has 1 to {} channels", config.model.channels())));
         }
@@ -316,10 +330,13 @@ impl State {
             let online = AtomicBool::new(!config.offline.contains(&place));
             Ok(Channel { camera, number, online, lens: snapshot::Lens::default() })
         };
-        Ok(Self {
+        let channels = config.cameras.iter().enumerate().map(channel).collect::<Result<_>>()?;
+        let ports = [config.http, config.https, config.rtsp].map(Option::unwrap_or_default);
+        let doors = doors::Doors::new(config.address, ports, stop.clone())?;
+        Ok(Arc::new_cyclic(|own| Self {
             model: config.model,
-            channels: config.cameras.iter().enumerate().map(channel).collect::<Result<_>>()?,
-            rtsp,
+            channels,
+            own: own.clone(),
             world: world.clone(),
             started: world.clock.now(),
             clip: config.clip,
@@ -327,7 +344,7 @@ impl State {
             clock: Mutex::new(config.clock),
             sessions: Sessions::new(config.credentials, config.sessions.max(1), config.lease, world),
             settings: Settings::default(),
-            doors: doors::Doors::new(config.address, config.http, config.https)?,
+            doors,
             card: card::Card::default(),
             alarms: Mutex::default(),
             jammed: Mutex::default(),
@@ -338,7 +355,7 @@ impl State {
             wakes: AtomicU64::new(0),
             actions: AtomicU64::new(0),
             reboots: AtomicU64::new(0),
-        })
+        }))
     }
 
     /// Whether that is wrong with the device just now.

@@ -51,8 +51,8 @@ impl Sessions {
         self.lease
     }
 
-    pub fn username(&self) -> &str {
-        &self.credentials.username
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// Proves a name and a password; each failure counts towards the lock.

@@ -74,9 +74,6 @@ fn check(name: &str, value: &Value) -> Result<(), Refusal> {
         "WhiteLed" => within("/state", 0..=1) && within("/mode", 0..=5) && within("/bright", 0..=100),
         "Isp" => one_of("/dayNight", &["Auto", "Color", "Black&White"]) && within("/dayNightThreshold", 0..=100),
         "Mask" => within("/enable", 0..=1) && value["area"].as_array().is_some_and(|areas| are_masks(areas)),
-        "NetPort" => ["http", "https", "media", "onvif", "rtmp", "rtsp"]
-            .iter()
-            .all(|port| within(&format!("/{port}Port"), 1..=65_535)),
         _ => true,
     };
     if valid { Ok(()) } else { Err(INVALID) }
@@ -119,18 +116,35 @@ pub(super) fn of_channel(setting: &str, model: Model, channel: usize, name: &str
     let factory = match setting {
         "Osd" => ("Osd", osd(channel, name)),
         "Isp" => ("Isp", isp(channel)),
-        "Image" => ("Image", json!({"bright": 128, "channel": channel, "contrast": 128, "hue": 128, "saturation": 128, "sharpen": 128})),
+        "Image" => (
+            "Image",
+            json!({"bright": 128, "channel": channel, "contrast": 128, "hue": 128, "saturation": 128, "sharpen": 128}),
+        ),
         "IrLights" => ("IrLights", json!({"state": "Auto"})),
         "PowerLed" => ("PowerLed", json!({"channel": channel, "state": "On"})),
         "WhiteLed" => ("WhiteLed", white_led(channel)),
         "Mask" => ("Mask", json!({"area": [], "channel": channel, "enable": 0})),
-        "AudioCfg" => ("AudioCfg", json!({"channel": channel, "talkAndReplyVolume": 100, "visitorLoudspeaker": 1, "visitorVolume": 100, "volume": 100})),
+        "AudioCfg" => (
+            "AudioCfg",
+            json!({"channel": channel, "talkAndReplyVolume": 100, "visitorLoudspeaker": 1, "visitorVolume": 100, "volume": 100}),
+        ),
         "ManualRec" => ("Rec", json!({"channel": channel, "enable": 0})),
         "MdAlarm" => ("MdAlarm", md_alarm(channel)),
-        "AiCfg" => ("AiCfg", json!({"AiDetectType": {"dog_cat": 1, "face": 0, "people": 1, "vehicle": 1}, "aiTrack": 0, "trackType": {"dog_cat": 0, "face": 0, "people": 1, "vehicle": 0}})),
-        "PtzGuard" if !battery => ("PtzGuard", json!({"benable": 0, "bexistPos": 0, "channel": channel, "timeout": 60})),
-        "AudioAlarmV20" => ("Audio", json!({"enable": 0, "schedule": schedule(channel, &["MD", "AI_PEOPLE", "AI_VEHICLE", "AI_DOG_CAT"])})),
-        "PushV20" => ("Push", json!({"enable": 1, "scheduleEnable": 1, "schedule": schedule(channel, &["MD", "AI_PEOPLE", "AI_VEHICLE", "AI_DOG_CAT", "TIMING"])})),
+        "AiCfg" => (
+            "AiCfg",
+            json!({"AiDetectType": {"dog_cat": 1, "face": 0, "people": 1, "vehicle": 1}, "aiTrack": 0, "trackType": {"dog_cat": 0, "face": 0, "people": 1, "vehicle": 0}}),
+        ),
+        "PtzGuard" if !battery => {
+            ("PtzGuard", json!({"benable": 0, "bexistPos": 0, "channel": channel, "timeout": 60}))
+        }
+        "AudioAlarmV20" => (
+            "Audio",
+            json!({"enable": 0, "schedule": schedule(channel, &["MD", "AI_PEOPLE", "AI_VEHICLE", "AI_DOG_CAT"])}),
+        ),
+        "PushV20" => (
+            "Push",
+            json!({"enable": 1, "scheduleEnable": 1, "schedule": schedule(channel, &["MD", "AI_PEOPLE", "AI_VEHICLE", "AI_DOG_CAT", "TIMING"])}),
+        ),
         "EmailV20" => ("Email", email(channel)),
         "FtpV20" => ("Ftp", ftp(channel)),
         "RecV20" if !battery => ("Rec", rec(channel)),
@@ -144,10 +158,14 @@ pub(super) fn range(setting: &str) -> Option<Value> {
     let range = match setting {
         "IrLights" => json!({"IrLights": {"state": ["Auto", "On", "Off"]}}),
         "PowerLed" => json!({"PowerLed": {"state": ["Auto", "On", "Off"]}}),
-        "Isp" => json!({"Isp": {"dayNight": ["Auto", "Color", "Black&White"], "dayNightThreshold": {"max": 100, "min": 0}}}),
+        "Isp" => {
+            json!({"Isp": {"dayNight": ["Auto", "Color", "Black&White"], "dayNightThreshold": {"max": 100, "min": 0}}})
+        }
         "WhiteLed" => json!({"WhiteLed": {"bright": {"max": 100, "min": 0}, "mode": [0, 1, 2, 3], "state": "boolean"}}),
         "Mask" => json!({"Mask": {"area": {"maxNum": MASKS}, "enable": "boolean"}}),
-        "RecV20" => json!({"Rec": {"enable": "boolean", "overwrite": "boolean", "packTime": ["30 Minutes", "45 Minutes", "60 Minutes"], "postRec": ["15 Seconds", "30 Seconds", "1 Minute"], "preRec": "boolean", "schedule": {"channel": 0}}}),
+        "RecV20" => {
+            json!({"Rec": {"enable": "boolean", "overwrite": "boolean", "packTime": ["30 Minutes", "45 Minutes", "60 Minutes"], "postRec": ["15 Seconds", "30 Seconds", "1 Minute"], "preRec": "boolean", "schedule": {"channel": 0}}})
+        }
         _ => return None,
     };
     Some(range)

@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn a_mask_counts_only_while_it_is_on() {
-        let area = json!({"block": {"x": 0, "y": 45, "width": 80, "height": 45}, "screen": {"width": 160, "height": 90}});
+        let area =
+            json!({"block": {"x": 0, "y": 45, "width": 80, "height": 45}, "screen": {"width": 160, "height": 90}});
         assert_eq!(areas(&json!({"enable": 1, "area": [area]})), [[0.0, 0.5, 0.5, 1.0]]);
         assert!(areas(&json!({"enable": 0, "area": [area]})).is_empty());
     }

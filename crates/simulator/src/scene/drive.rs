@@ -165,8 +165,15 @@ fn walkers(time: Time) -> impl Iterator<Item = Person> {
         let way = visit.age * 62.0 - 60.0;
         let (x, look) = (if facing > 0.0 { way } else { 1280.0 - way }, visit.number);
         let stride = Some(way);
-        (way < 1400.0)
-            .then_some(Person { at: (x, 484.0), height: 150.0, facing, stride, look, reach: 0.0, bag: look % 3 == 0 })
+        (way < 1400.0).then_some(Person {
+            at: (x, 484.0),
+            height: 150.0,
+            facing,
+            stride,
+            look,
+            reach: 0.0,
+            bag: look % 3 == 0,
+        })
     })
 }
 

@@ -45,8 +45,8 @@ async fn read(device: &Device) -> Option<serde_json::Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn reolink_aio_reads_a_camera_its_events_and_its_card_without_a_complaint() {
     let simulator = start(1, Picture::Scenes(Daylight::Day), None).await;
-    let config = Config { clip: Duration::from_secs(5), ..Config::new(Model::Camera, vec![1], admin()) };
-    let device = simulator.reolink(config).await.unwrap();
+    let config = Config { clip: Duration::from_secs(5), rtsp: Some(0), ..Config::new(Model::Camera, vec![1], admin()) };
+    let device = simulator.reolink(config).unwrap();
     device.alarm(0, Alarm::Vehicle, Duration::from_secs(120));
     let Some(seen) = read(&device).await else { return };
     assert_eq!((&seen["model"], &seen["is_nvr"]), (&"RLC-810A".into(), &false.into()), "{seen}");
@@ -54,7 +54,7 @@ async fn reolink_aio_reads_a_camera_its_events_and_its_card_without_a_complaint(
     let camera = &seen["channels"]["0"];
     assert_eq!((&camera["vehicle"], &camera["motion"]), (&true.into(), &true.into()), "{camera}");
     assert_eq!(camera["jpeg"], "ffd8");
-    assert!(camera["rtsp"].as_str().unwrap().ends_with("/cam1/main"), "{camera}");
+    assert!(camera["rtsp"].as_str().unwrap().ends_with("Preview_01_main"), "{camera}");
     let film = &seen["film"];
     assert_eq!(film["length"], film["size"], "a download is as long as it was told");
     assert_eq!(&film["head"].as_str().unwrap()[8..16], "66747970", "ftyp");
@@ -66,8 +66,8 @@ async fn reolink_aio_reads_a_camera_its_events_and_its_card_without_a_complaint(
 #[tokio::test(flavor = "multi_thread")]
 async fn reolink_aio_reads_a_recorder_whose_last_camera_is_offline() {
     let simulator = start(4, Picture::Scenes(Daylight::Day), None).await;
-    let config = Config { offline: vec![3], ..Config::new(Model::Recorder, vec![1, 2, 3, 4], admin()) };
-    let device = simulator.reolink(config).await.unwrap();
+    let config = Config { offline: vec![3], rtsp: Some(0), ..Config::new(Model::Recorder, vec![1, 2, 3, 4], admin()) };
+    let device = simulator.reolink(config).unwrap();
     let Some(seen) = read(&device).await else { return };
     assert_eq!((&seen["model"], &seen["is_nvr"]), (&"RLN16-410".into(), &true.into()), "{seen}");
     let channels = seen["channels"].as_object().unwrap();
