@@ -15,10 +15,15 @@ const RECEIVE_BUFFER: u32 = 512 << 10;
 /// A name with more addresses than this is tried no further.
 const ADDRESSES: usize = 4;
 
-/// Connects to the first allowed address of the host that accepts.
+/// Connects to the first allowed address of the URL's host that accepts.
 pub(crate) async fn connect(url: &Url, allow: &Allow) -> Result<TcpStream, Error> {
+    connect_to(url.host(), url.port, allow).await
+}
+
+/// Connects to the first allowed address of the host, a name or an address without brackets, that accepts.
+pub(crate) async fn connect_to(host: &str, port: u16, allow: &Allow) -> Result<TcpStream, Error> {
     let mut last = Error::UnknownHost;
-    for address in resolve(url, allow).await?.into_iter().take(ADDRESSES) {
+    for address in permitted(lookup(host, port).await?, allow)?.into_iter().take(ADDRESSES) {
         match timeout(CONNECT, dial(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => last = error.into(),
@@ -38,20 +43,16 @@ async fn dial(address: SocketAddr) -> std::io::Result<TcpStream> {
 ///
 /// The request for it travels over the connection that is open already, so a name without an address does no harm.
 pub(crate) async fn check_mentioned(url: &Url, peer: SocketAddr, allow: &Allow) -> Result<(), Error> {
-    match lookup(url).await {
+    match lookup(url.host(), url.port).await {
         Ok(addresses) if addresses.iter().any(|address| address.ip() == peer.ip()) => Ok(()),
         Ok(addresses) => permitted(addresses, allow).map(drop),
         Err(_) => Ok(()),
     }
 }
 
-async fn resolve(url: &Url, allow: &Allow) -> Result<Vec<SocketAddr>, Error> {
-    permitted(lookup(url).await?, allow)
-}
-
-async fn lookup(url: &Url) -> Result<Vec<SocketAddr>, Error> {
-    let host = url.host().replace("%25", "%");
-    let found = timeout(CONNECT, tokio::net::lookup_host((host, url.port))).await;
+async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    let host = host.replace("%25", "%");
+    let found = timeout(CONNECT, tokio::net::lookup_host((host, port))).await;
     let found = found.map_err(|_| Error::Timeout { step: "the name server", limit: CONNECT })?;
     let addresses: Vec<SocketAddr> = found.map_err(|_| Error::UnknownHost)?.collect();
     if addresses.is_empty() { Err(Error::UnknownHost) } else { Ok(addresses) }

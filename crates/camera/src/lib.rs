@@ -1,7 +1,7 @@
-//! How we talk to cameras: RTSP over TCP and UDP, probing, the read loop.
+//! How we talk to cameras: RTSP over TCP and UDP, probing, the read loop, the API of Reolink devices.
 //!
 //! [`play`] opens a [`Session`] with a camera; [`Pump`] reads many sessions on few threads and hands access units to
-//! a [`Sink`]; [`probe`] says what a camera sends, or precisely why not. [`Allow`] decides where cameras may be.
+//! a [`Sink`]; [`probe`] says what a camera sends, or precisely why not; [`reolink`] asks a device about itself. [`Allow`] decides where cameras may be.
 
 mod allow;
 mod auth;
@@ -13,6 +13,7 @@ mod error;
 mod message;
 mod probe;
 mod pump;
+pub mod reolink;
 mod session;
 mod stream;
 mod target;

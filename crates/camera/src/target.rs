@@ -102,6 +102,7 @@ impl Url {
         };
         let (host, port) = split_port(host_port)?;
         let text = Secret::new(format!("{SCHEME}{host_port}{}", escape_non_ascii(path)));
+        let port = port.unwrap_or(554);
         Ok((Self { text, host: Secret::new(host.into()), port }, user.map(credentials).transpose()?))
     }
 
@@ -137,7 +138,8 @@ fn strip_scheme(text: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case(SCHEME).then(|| &text[SCHEME.len()..])
 }
 
-fn split_port(text: &str) -> Result<(&str, u16), Error> {
+/// The host of `host[:port]`, without brackets, and its port, if there is one.
+pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), Error> {
     let (host, rest) = match text.strip_prefix('[') {
         Some(rest) => rest.split_once(']').ok_or(Error::Address("a bracket is not closed"))?,
         None => text.split_at(text.find(':').unwrap_or(text.len())),
@@ -146,8 +148,8 @@ fn split_port(text: &str) -> Result<(&str, u16), Error> {
         return Err(Error::Address("it has no valid host"));
     }
     let port = match rest.strip_prefix(':') {
-        Some(port) => port.parse().ok().filter(|&port| port != 0).ok_or(Error::Address("its port is not valid"))?,
-        None if rest.is_empty() => 554,
+        Some(port) => Some(port.parse().ok().filter(|&port| port != 0).ok_or(Error::Address("its port is not valid"))?),
+        None if rest.is_empty() => None,
         None => return Err(Error::Address("it has no valid host")),
     };
     Ok((host, port))
