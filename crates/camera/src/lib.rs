@@ -1,7 +1,7 @@
 //! How we talk to cameras: RTSP over TCP and UDP, probing, the read loop, the API of Reolink devices.
 //!
 //! [`play`] opens a [`Session`] with a camera; [`Pump`] reads many sessions on few threads and hands access units to
-//! a [`Sink`]; [`probe`] says what a camera sends, or precisely why not; [`reolink`] asks a device about itself. [`Allow`] decides where cameras may be.
+//! a [`Sink`]; [`probe`] says what a camera sends, or precisely why not; [`reolink`] asks a device about itself; [`identify`] finds out which it is. [`Allow`] decides where cameras may be.
 
 mod allow;
 mod auth;
@@ -10,6 +10,7 @@ mod connect;
 mod control;
 mod dialog;
 mod error;
+mod identify;
 mod message;
 mod probe;
 mod pump;
@@ -22,6 +23,7 @@ mod udp;
 pub use allow::Allow;
 pub use client::play;
 pub use error::Error;
+pub use identify::{Device, Found, identify};
 pub use media::Track;
 pub use probe::{Probe, probe};
 pub use pump::{Handle, Pump, Sink, Stats};

@@ -98,6 +98,11 @@ impl Reolink {
         Self { session, world: world.clone(), abilities: OnceCell::new(), kind: OnceCell::new() }
     }
 
+    /// Whether something at the address speaks this API; it is not told who we are.
+    pub async fn is_there(&self) -> Result<(), Error> {
+        self.session.knock().await
+    }
+
     /// The fingerprint of the device's certificate, to be kept and given to [`Reolink::new`] the next time; none before the
     /// first answer, and over plain HTTP.
     pub fn fingerprint(&self) -> Option<Fingerprint> {

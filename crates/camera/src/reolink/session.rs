@@ -66,6 +66,14 @@ impl Session {
         (state.credentials, state.barred) = (credentials, None);
     }
 
+    /// A question without a token, which every device refuses in its own words.
+    pub async fn knock(&self) -> Result<(), Error> {
+        let command = Command::host("GetDevInfo");
+        let bytes =
+            self.link.post(&Query::new(command.name, None), answer::batch(std::slice::from_ref(&command))).await?;
+        answer::read(&bytes, &[command.name]).map(drop)
+    }
+
     pub async fn username(&self) -> Secret<String> {
         self.state.lock().await.credentials.username.clone()
     }

@@ -3,8 +3,8 @@
 use crate::{PASSWORD, allow, client, config, device};
 use base::World;
 use camera::{
-    Credentials, Target, Transport, probe,
-    reolink::{Area, Choice, Code, Infrared, Kind, Mask, Move, Preset, Size, Wake, White},
+    Credentials, Found, Target, Transport, probe,
+    reolink::{Area, Choice, Code, Error, Infrared, Kind, Mask, Move, Preset, Size, Wake, White},
 };
 use simulator::reolink::{Alarm, Clock, Config, Model};
 use std::time::Duration;
@@ -139,5 +139,27 @@ async fn lights_siren_and_lens_obey() {
     assert_eq!(device.counts().actions, 8);
     camera.set_peer_to_peer(false).await.unwrap();
     assert!(!camera.identity().await.unwrap().peer_to_peer);
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_told_apart_before_a_password_is_sent() {
+    let (simulator, device) = device(Config { rtsp: Some(0), ..config(Model::Camera) }).await;
+    let credentials = Credentials::new("nightjar", PASSWORD).unwrap();
+    let identify =
+        async |address: String| camera::identify(&address, &credentials, Wake::No, &allow(), &World::system()).await;
+    let Ok(Found::Reolink(found)) = identify(device.https().unwrap().to_string()).await else { panic!("no Reolink") };
+    assert_eq!(found.identity.model, "RLC-810A");
+    assert!(matches!(&found.streams[..], [(0, Ok(streams))] if matches!(streams.choice, Choice::Rtsp(_))));
+    assert_eq!(found.client.fingerprint(), Some(device.fingerprint()));
+    let plain = simulator.address();
+    let Ok(Found::Rtsp(seen)) = identify(format!("rtsp://{plain}/cam1/sub")).await else { panic!("no RTSP") };
+    assert_eq!(seen.unwrap().video.width, 640);
+    let Ok(Found::Rtsp(Err(why))) = identify(plain.to_string()).await else { panic!("no RTSP") };
+    assert_eq!(why, camera::Error::NoSuchPath(404), "a server that wants a path");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert_eq!(identify(nobody.to_string()).await.err(), Some(Error::Camera(camera::Error::Refused)));
+    let forbidden = identify("192.0.2.7".into()).await.err().unwrap();
+    assert!(matches!(forbidden, Error::Camera(camera::Error::Forbidden(_))), "{forbidden:?}");
     simulator.stop().await;
 }

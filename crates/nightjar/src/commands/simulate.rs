@@ -1,7 +1,10 @@
 //! `nightjar simulate`: simulated cameras, for tests and for trying things out.
 
 use base::{Error, Result, Secret, World};
-use simulator::{Config, Credentials, Daylight, Fault, Load, Picture, Simulator};
+use simulator::{
+    Config, Credentials, Daylight, Fault, Load, Picture, Simulator,
+    reolink::{self, Device, Model},
+};
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 
@@ -30,6 +33,9 @@ pub struct Args {
     user: Option<String>,
     #[arg(long, requires = "user")]
     password: Option<String>,
+    /// Put a Reolink device before each camera and print the address of its API too
+    #[arg(long, requires = "password")]
+    reolink: bool,
     /// Cause a fault at the start: CAM:KIND[:SECONDS]; later ones are read as lines from stdin
     #[arg(long = "fault", value_name = "CAM:KIND[:SECONDS]")]
     faults: Vec<Fault>,
@@ -44,7 +50,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     };
     let password = args.password.map(Secret::new);
     let credentials = args.user.zip(password).map(|(username, password)| Credentials { username, password });
-    let config = Config { listen: args.listen, cameras: args.cameras, picture, credentials };
+    let config = Config { listen: args.listen, cameras: args.cameras, picture, credentials: credentials.clone() };
     let simulator = Simulator::start(config, World::system()).await?;
     for fault in args.faults {
         simulator.fault(fault)?;
@@ -53,9 +59,25 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     for urls in simulator.urls() {
         println!("{}", urls.main);
     }
+    let devices = match credentials.filter(|_| args.reolink) {
+        Some(credentials) => reolink(&simulator, args.cameras, args.listen, &credentials)?,
+        None => Vec::new(),
+    };
+    for address in devices.iter().filter_map(Device::https) {
+        println!("https://{address}");
+    }
     obey(&simulator, stop).await;
     simulator.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A Reolink device before each camera, with RTSP switched on.
+fn reolink(simulator: &Simulator, cameras: usize, at: SocketAddr, who: &Credentials) -> Result<Vec<Device>> {
+    let device = |camera| {
+        let config = reolink::Config::new(Model::Camera, vec![camera], who.clone());
+        simulator.reolink(reolink::Config { address: at.ip(), rtsp: Some(0), ..config })
+    };
+    (1..=cameras).map(device).collect()
 }
 
 /// Causes the faults that stdin asks for, until it is asked to stop. The end of stdin is no reason to stop.
