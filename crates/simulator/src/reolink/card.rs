@@ -295,6 +295,53 @@ fn padded(mut bytes: Vec<u8>, size: u64) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::strip;
+    use media::{mp4::Movie, nal};
+    use openh264::{decoder::Decoder, formats::YUVSource};
+    use std::io::Cursor;
+
+    /// The times that the strips of a file's pictures tell.
+    fn strips(file: &[u8]) -> Vec<Time> {
+        let mut reader = Cursor::new(file);
+        let movie = Movie::read(&mut reader).unwrap();
+        let (track, params) = movie.video().unwrap();
+        let mut decoder = Decoder::new().unwrap();
+        let mut coded = Vec::new();
+        let mut sets = Vec::new();
+        nal::push_prefixed(&params.sps, &mut sets);
+        nal::push_prefixed(&params.pps, &mut sets);
+        nal::to_annex_b(&sets, &mut coded);
+        let mut times = Vec::new();
+        for sample in &track.samples {
+            nal::to_annex_b(&track.load(sample, &mut reader).unwrap(), &mut coded);
+            let picture = decoder.decode(&coded).unwrap().unwrap();
+            let (width, height) = picture.dimensions();
+            times.push(strip::read(picture.y(), width, height, picture.strides().0).unwrap());
+            coded.clear();
+        }
+        times
+    }
+
+    #[test]
+    fn a_film_shows_the_time_for_which_it_was_asked_and_is_as_long_as_was_told() {
+        let start: Time = "2026-11-24T12:00:00Z".parse().unwrap();
+        let mut scene = Scene::new(0, Light::Day);
+        let mut film = Film::new(SUB, start).unwrap();
+        for number in 0..3 * SUB.fps {
+            scene.draw(film.time(number), Light::Day);
+            film.take(number, scene.half()).unwrap();
+        }
+        let file = padded(film.finish(3).unwrap(), 200_000).unwrap();
+        assert_eq!(file.len(), 200_000);
+        let step = Duration::from_millis(200);
+        assert_eq!(strips(&file), (0..15).map(|number| start + step * number).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_film_that_is_longer_than_was_told_is_none() {
+        assert!(padded(vec![0; 100], 100).is_none() && padded(vec![0; 100], 107).is_none());
+        assert_eq!(padded(vec![0; 100], 108).unwrap().len(), 108);
+    }
 
     #[test]
     fn the_name_of_a_file_tells_what_is_in_it_even_over_midnight() {

@@ -457,4 +457,17 @@ mod tests {
         assert_eq!((small.width, small.height), (960, 540));
         assert!(half.y.iter().chain(&small.y).all(|&luma| luma == 77));
     }
+
+    #[test]
+    fn a_mask_blackens_its_part_of_a_picture_and_no_more() {
+        let mut picture = Yuv::new(8, 8);
+        picture.y.fill(200);
+        picture.u.fill(90);
+        picture.blacken([0.5, 0.0, 1.0, 0.25]);
+        assert_eq!(picture.y.iter().filter(|luma| **luma == 16).count(), 8);
+        assert_eq!(
+            (picture.y[4], picture.y[3], picture.y[16 + 4], picture.u[2], picture.u[1]),
+            (16, 200, 200, 128, 90)
+        );
+    }
 }
