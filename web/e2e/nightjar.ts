@@ -1,6 +1,8 @@
 /** Runs the real program for the errands: the demo, a server of one's own, and cameras that can be made to fail. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -15,8 +17,8 @@ class Program {
 	#child: ChildProcess;
 	#log = '';
 
-	constructor(args: string[], env: NodeJS.ProcessEnv = {}) {
-		this.#child = spawn(BIN, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+	constructor(command: string, args: string[]) {
+		this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
 		createInterface({ input: this.#child.stdout! }).on('line', (line) => this.lines.push(line));
 		this.#child.stderr!.on('data', (text) => (this.#log += text));
 	}
@@ -24,7 +26,7 @@ class Program {
 	async until(ready: () => boolean, ms = 20_000): Promise<void> {
 		const end = Date.now() + ms;
 		while (!ready()) {
-			if (this.#child.exitCode !== null || Date.now() > end) throw new Error(`nightjar did not start:\n${this.#log}`);
+			if (this.#child.exitCode !== null || Date.now() > end) throw new Error(`it did not start:\n${this.#log}`);
 			await new Promise((done) => setTimeout(done, 50));
 		}
 	}
@@ -48,37 +50,155 @@ class Program {
 }
 
 export async function startDemo(): Promise<{ url: string; stop: () => Promise<void> }> {
-	const program = new Program(['demo', '--listen', '127.0.0.1:0']);
+	const program = new Program(BIN, ['demo', '--listen', '127.0.0.1:0']);
 	await program.until(() => program.lines.length > 0);
 	return { url: program.lines[0]!, stop: () => program.stop() };
 }
 
+export interface Server {
+	/** The single-use address for the owner. */
+	setupUrl: string;
+	/** Where the server keeps everything. */
+	folder: string;
+	log: () => string;
+	stop: () => Promise<void>;
+	/** Deletes the folder too. */
+	remove: () => Promise<void>;
+}
+
+interface Wanted {
+	/** By which name it is reached: a passkey belongs to a name, not to a number. */
+	name?: string;
+	/** More lines of the configuration. */
+	config?: string;
+	port?: number;
+}
+
 /** A server that nobody has set up yet. */
-export async function startServer(): Promise<{ setupUrl: string; log: () => string; stop: () => Promise<void> }> {
+export async function startServer({ name, config = '', port = 0 }: Wanted = {}): Promise<Server> {
 	const folder = mkdtempSync(join(tmpdir(), 'nightjar-errand-'));
 	const data = join(folder, 'data');
-	const config = join(folder, 'nightjar.toml');
+	const file = join(folder, 'nightjar.toml');
+	const names = name ? `names = ["${name}"]\n` : '';
 	writeFileSync(
-		config,
-		`[server]\nlisten = "127.0.0.1:0"\n[storage]\ndata = ${JSON.stringify(data)}\n[cameras]\nallow = ["127.0.0.0/8"]\n`
+		file,
+		`[server]\nlisten = "127.0.0.1:${port}"\n${names}[storage]\ndata = ${JSON.stringify(data)}\n` +
+			`[cameras]\nallow = ["127.0.0.0/8"]\n${config}`
 	);
-	const program = new Program(['serve', '--config', config]);
-	const file = () => {
+	const program = new Program(BIN, ['serve', '--config', file]);
+	const printed = () => {
 		try {
 			return readFileSync(join(data, 'setup-url'), 'utf8').trim();
 		} catch {
 			return '';
 		}
 	};
-	await program.until(() => file().includes('#token='));
-	return {
-		setupUrl: file(),
-		log: () => program.log,
-		stop: async () => {
-			await program.stop();
-			rmSync(folder, { recursive: true, force: true });
-		}
+	await program.until(() => printed().includes('#token='));
+	const stop = () => program.stop();
+	const remove = () => stop().then(() => rmSync(folder, { recursive: true, force: true }));
+	return { setupUrl: printed(), folder, log: () => program.log, stop, remove };
+}
+
+/** A port that nobody listens on at this moment. */
+export function freePort(): Promise<number> {
+	return new Promise((done, failed) => {
+		const server = createServer().once('error', failed);
+		server.listen(0, '127.0.0.1', () => {
+			const { port } = server.address() as AddressInfo;
+			server.close(() => done(port));
+		});
+	});
+}
+
+/** Until somebody listens there. */
+async function answers(program: Program, port: number): Promise<void> {
+	let open = false;
+	const knock = () => {
+		const socket = connect(port, '127.0.0.1', () => {
+			open = true;
+			socket.destroy();
+		}).on('error', () => undefined);
+		return open;
 	};
+	await program.until(knock, 60_000);
+}
+
+/** Where a script of ours installed a program for the tests. */
+function installed(script: string): string {
+	return execFileSync(`../scripts/${script}`, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
+}
+
+export interface Mail {
+	/** The configuration of a server that sends its mail there. */
+	config: string;
+	/** The link to this page in the newest mail to this person that holds one. */
+	link: (to: string, path: string) => Promise<string>;
+	stop: () => Promise<void>;
+}
+
+/** A real mail server (maildev), which keeps what it gets for us to read. */
+export async function startMail(): Promise<Mail> {
+	const program = installed('maildev');
+	const [smtp, web] = [await freePort(), await freePort()];
+	const folder = mkdtempSync(join(tmpdir(), 'nightjar-mail-'));
+	const ports = ['--smtp', String(smtp), '--web', String(web)];
+	const where = ['--ip', '127.0.0.1', '--web-ip', '127.0.0.1', '--mail-directory', folder];
+	const maildev = new Program('node', [program, ...ports, ...where]);
+	await answers(maildev, smtp);
+	await answers(maildev, web);
+	interface Received {
+		to: { address: string }[];
+		text: string;
+	}
+	const find = async (to: string, path: string) => {
+		const mails = (await (await fetch(`http://127.0.0.1:${web}/api/email`)).json()) as Received[];
+		const mine = mails.filter((mail) => mail.to.some(({ address }) => address === to)).map((mail) => mail.text);
+		return mine.flatMap((text) => text.match(/https?:\/\/\S+/g) ?? []).findLast((url) => new URL(url).pathname === path);
+	};
+	return {
+		config: `[mail]\nsmtp = "smtp://127.0.0.1:${smtp}"\nfrom = "Nightjar <cams@example.org>"\n`,
+		link: async (to, path) => {
+			await expect.poll(() => find(to, path), { timeout: 20_000, message: `a mail with ${path}` }).toBeTruthy();
+			return (await find(to, path))!;
+		},
+		stop: () => maildev.stop().then(() => rmSync(folder, { recursive: true, force: true }))
+	};
+}
+
+/** A real OpenID Connect provider (oidc-provider) for a server on this port; and the configuration that makes it known. */
+export async function startProvider(home: string): Promise<{ config: string; stop: () => Promise<void> }> {
+	const port = await freePort();
+	const server = '../tests/behaviour/oidc-provider/server.mjs';
+	const provider = new Program('node', [server, installed('oidc-provider'), String(port), `${home}/sign-in/return`]);
+	await answers(provider, port);
+	const folder = mkdtempSync(join(tmpdir(), 'nightjar-provider-'));
+	const secret = join(folder, 'secret');
+	writeFileSync(secret, 'between us');
+	const lines = [
+		'[[accounts.oidc]]',
+		'name = "id"',
+		`issuer = "http://127.0.0.1:${port}"`,
+		'client_id = "nightjar"',
+		`client_secret_file = ${JSON.stringify(secret)}`
+	];
+	const stop = () => provider.stop().then(() => rmSync(folder, { recursive: true, force: true }));
+	return { config: `${lines.join('\n')}\n`, stop };
+}
+
+/** Gives the page a device that makes passkeys and shows them, as a phone does once its owner has unlocked it. */
+export async function addAuthenticator(page: Page): Promise<void> {
+	const cdp = await page.context().newCDPSession(page);
+	await cdp.send('WebAuthn.enable', { enableUI: false });
+	await cdp.send('WebAuthn.addVirtualAuthenticator', {
+		options: {
+			protocol: 'ctap2',
+			transport: 'internal',
+			hasResidentKey: true,
+			hasUserVerification: true,
+			isUserVerified: true,
+			automaticPresenceSimulation: true
+		}
+	});
 }
 
 export interface Cameras {
@@ -94,9 +214,21 @@ export const CREDENTIALS = { user: 'admin', password: 'correct horse battery' };
 export async function startCameras(count: number, args: string[] = []): Promise<Cameras> {
 	const { user, password } = CREDENTIALS;
 	const listen = ['--cameras', String(count), '--listen', '127.0.0.1:0', '--user', user, '--password', password];
-	const program = new Program(['simulate', ...listen, ...args]);
+	const program = new Program(BIN, ['simulate', ...listen, ...args]);
 	await program.until(() => program.lines.length >= count);
 	return { urls: program.lines.slice(0, count), fault: (line) => program.tell(line), stop: () => program.stop() };
+}
+
+/** RFC 6238: six digits of this half minute. */
+export function totp(secret: string, at = Date.now()): string {
+	const bits = [...secret.replace(/\s|=/g, '')]
+		.map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0'))
+		.join('');
+	const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2)));
+	const counter = Buffer.alloc(8);
+	counter.writeBigUInt64BE(BigInt(Math.floor(at / 30_000)));
+	const hash = createHmac('sha1', key).update(counter).digest();
+	return String((hash.readUInt32BE(hash[19]! & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0');
 }
 
 interface Worker {

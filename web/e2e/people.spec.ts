@@ -60,7 +60,7 @@ bare('a new server is set up by its link, once; signing in works with the right 
 		await other.close();
 		plain(server.log()).not.toContain('token=');
 	} finally {
-		await server.stop();
+		await server.remove();
 	}
 });
 
@@ -198,7 +198,7 @@ bare(
 			plain(server.log()).not.toContain('token=');
 		} finally {
 			await cameras.stop();
-			await server.stop();
+			await server.remove();
 		}
 	}
 );
@@ -226,6 +226,44 @@ test('what needs a fresh proof asks once, loses nothing that was typed, and goes
 	await page.locator('[data-person=cleo]').getByRole('button', { name: 'Remove' }).click();
 	await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
 	await expect(page.locator('[data-person=cleo]')).toHaveCount(0);
+});
+
+test('a member who is under age is reported: the account is frozen, and goes on or is erased as the owner decides', async ({
+	page
+}) => {
+	await openCamera(page, 'Porch');
+	await page.getByRole('link', { name: 'People' }).first().click();
+	await page.getByText('Make an account by hand').click();
+	await page.getByLabel('User name').fill('dana');
+	await page.getByRole('button', { name: 'Make account and link' }).click();
+	const report = async () => {
+		await page.locator('[data-person=dana]').getByRole('button', { name: 'Change' }).click();
+		await page.getByText('Is this person under 18?').press('Enter');
+		await inEveryLook(page);
+		await page.getByRole('button', { name: 'Report and freeze the account' }).press('Enter');
+		await expect(page.locator('[data-reported]')).toContainText('dana');
+	};
+	await report();
+	await inEveryLook(page);
+	await page.reload();
+	await page.getByRole('button', { name: 'The report was wrong' }).press('Enter');
+	await expect(page.locator('[data-reported]')).toHaveCount(0);
+	await expect(page.locator('[data-person=dana]')).toBeVisible();
+
+	await report();
+	await page.getByRole('button', { name: 'Erase now' }).press('Enter');
+	const dialog = page.getByRole('dialog', { name: 'Erase the account of dana?' });
+	await expect(dialog.getByRole('button', { name: 'Erase now' })).toBeDisabled();
+	await dialog.getByLabel('Type “dana” to confirm').fill('dana');
+	await inEveryLook(page);
+	await dialog.getByRole('button', { name: 'Erase now' }).press('Enter');
+	await expect(page.locator('[data-reported]')).toHaveCount(0);
+	await expect(async () => {
+		await page.reload();
+		await expect(page.getByRole('heading', { name: 'People' })).toBeVisible();
+		await expect(page.locator('[data-person]')).not.toHaveCount(0);
+		await expect(page.locator('[data-person=dana]')).toHaveCount(0);
+	}).toPass({ timeout: 30_000 });
 });
 
 test('cameras are grouped, the profile is corrected, and a browser gets a name', async ({ page }) => {
@@ -346,7 +384,7 @@ bare('an account takes its data along, closes, comes back, closes again and is e
 		await plain(page.getByText('The name or the password is wrong.')).toBeVisible();
 		plain(server.log()).not.toContain('token=');
 	} finally {
-		await server.stop();
+		await server.remove();
 	}
 });
 

@@ -1,43 +1,17 @@
-import { createHmac } from 'node:crypto';
 import { expect, test } from '@playwright/test';
-import { inEveryLook, startServer } from './nightjar';
+import { addAuthenticator, freePort, inEveryLook, startProvider, startServer, totp } from './nightjar';
 
 const PASSWORD = 'four unrelated words here';
-
-/** RFC 6238: six digits of this half minute. */
-function totp(secret: string, at = Date.now()): string {
-	const bits = [...secret.replace(/\s|=/g, '')]
-		.map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0'))
-		.join('');
-	const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2)));
-	const counter = Buffer.alloc(8);
-	counter.writeBigUInt64BE(BigInt(Math.floor(at / 30_000)));
-	const hash = createHmac('sha1', key).update(counter).digest();
-	return String((hash.readUInt32BE(hash[19]! & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0');
-}
 
 test('an account is opened by an app, a recovery code and a passkey, and its page tells of each try', async ({ page }) => {
 	test.setTimeout(180_000);
 	const errors: string[] = [];
 	page.on('pageerror', (error) => errors.push(String(error)));
-	const cdp = await page.context().newCDPSession(page);
-	await cdp.send('WebAuthn.enable', { enableUI: false });
-	await cdp.send('WebAuthn.addVirtualAuthenticator', {
-		options: {
-			protocol: 'ctap2',
-			transport: 'internal',
-			hasResidentKey: true,
-			hasUserVerification: true,
-			isUserVerified: true,
-			automaticPresenceSimulation: true
-		}
-	});
-	const server = await startServer();
-	// A passkey belongs to a name, not to a number.
-	const home = server.setupUrl.replace('127.0.0.1', 'localhost');
-	const at = (path: string) => new URL(path, home).href;
+	await addAuthenticator(page);
+	const server = await startServer({ name: 'localhost' });
+	const at = (path: string) => new URL(path, server.setupUrl).href;
 	try {
-		await page.goto(home);
+		await page.goto(server.setupUrl);
 		await page.getByLabel('User name').fill('ada');
 		await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
 		await page.getByLabel('New password again').fill(PASSWORD);
@@ -75,7 +49,10 @@ test('an account is opened by an app, a recovery code and a passkey, and its pag
 		await page.goto(at('/security'));
 		await page.getByLabel('Name of a new one').fill('Virtual');
 		await page.getByRole('button', { name: 'Add a passkey' }).click();
-		await expect(page.getByText('Virtual')).toBeVisible();
+		await page.getByRole('button', { name: 'Rename Virtual' }).press('Enter');
+		await page.getByLabel('Name of Virtual').fill('My phone');
+		await page.keyboard.press('Enter');
+		await expect(page.locator('[data-passkey]')).toContainText('My phone');
 		await page.getByText('Sign-ins of the last 90 days').click();
 		await expect(page.locator('[data-outcome=wrong-second-factor]')).toBeVisible();
 		await inEveryLook(page);
@@ -88,6 +65,81 @@ test('an account is opened by an app, a recovery code and a passkey, and its pag
 		await expect(page.getByText('No camera yet')).toBeVisible();
 		expect(errors).toEqual([]);
 	} finally {
-		await server.stop();
+		await server.remove();
+	}
+});
+
+test('another service opens an account that was linked to it, and makes none without a yes to each thing that is kept', async ({
+	page,
+	browser
+}) => {
+	test.setTimeout(120_000);
+	const port = await freePort();
+	const home = `http://127.0.0.1:${port}`;
+	const provider = await startProvider(home);
+	const server = await startServer({ port, config: provider.config });
+	/** Signs in on the pages of the provider itself. */
+	const there = async (on: typeof page, login: string) => {
+		await on.getByPlaceholder('Enter any login').fill(login);
+		await on.getByPlaceholder('and password').fill('x');
+		await on.getByRole('button', { name: 'Sign-in' }).click();
+		await on.getByRole('button', { name: 'Continue' }).click();
+	};
+	try {
+		await page.goto(server.setupUrl);
+		await page.getByLabel('User name').fill('ada');
+		await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
+		await page.getByLabel('New password again').fill(PASSWORD);
+		await page.getByRole('button', { name: 'Set up' }).click();
+		await expect(page.getByText('No camera yet')).toBeVisible();
+
+		await page.goto(`${home}/security`);
+		await page.getByRole('button', { name: 'Link id' }).click();
+		await there(page, 'zoe');
+		await expect(page.getByText('id says that you are zoe@example.org.')).toBeVisible();
+		await expect(page).toHaveURL(/\/sign-in\/return$/);
+		await inEveryLook(page);
+		await page.getByRole('button', { name: 'Link id' }).click();
+		await expect(page.getByRole('button', { name: 'Take the link away' })).toBeVisible();
+		await inEveryLook(page);
+
+		const other = await browser.newContext({ viewport: { width: 390, height: 844 } });
+		const hers = await other.newPage();
+		await hers.goto(`${home}/sign-in?next=/security`);
+		await inEveryLook(hers);
+		await hers.getByRole('button', { name: 'Sign in with id' }).press('Enter');
+		await there(hers, 'zoe');
+		await expect(hers).toHaveURL(/\/security$/);
+		await hers.getByText('Sign-ins of the last 90 days').click();
+		await expect(hers.getByText(/other service/).first()).toBeVisible();
+		await other.close();
+
+		// Somebody whom nobody knows here, and who was not invited.
+		const third = await browser.newContext({ viewport: { width: 390, height: 844 } });
+		const his = await third.newPage();
+		await his.goto(`${home}/sign-in`);
+		await his.getByRole('button', { name: 'Sign in with id' }).press('Enter');
+		await there(his, 'yan');
+		await expect(his.getByText(/the address yan@example\.org/)).toBeVisible();
+		await expect(his.getByText(/It also said, and this is not kept/)).toContainText('name');
+		await inEveryLook(his);
+		for (const box of await his.getByRole('checkbox').all()) {
+			await expect(box).not.toBeChecked();
+			await box.press('Space');
+		}
+		await his.getByRole('button', { name: 'Make account' }).press('Enter');
+		await expect(his.getByRole('alert')).toContainText('invitation');
+		await his.goto(`${home}/sign-in/return`);
+		await expect(his.getByText('The other service did not let you through')).toBeVisible();
+		await inEveryLook(his);
+		await third.close();
+
+		await page.goto(`${home}/security`);
+		await page.getByRole('button', { name: 'Take the link away' }).click();
+		await expect(page.getByRole('button', { name: 'Take the link away' })).toHaveCount(0);
+		expect(server.log()).not.toContain('zoe');
+	} finally {
+		await server.remove();
+		await provider.stop();
 	}
 });

@@ -37,6 +37,6 @@ test('every list is fit to be seen when it is empty, and when the server does no
 		}
 	} finally {
 		await context.setOffline(false);
-		await server.stop();
+		await server.remove();
 	}
 });

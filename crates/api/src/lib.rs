@@ -108,6 +108,7 @@ pub const TABLE: &[Line] = &[
     open("POST /api/v1/privacy/erase", Anyone),
     open("GET /api/v1/privacy/certificate", Anyone),
     open("POST /api/v1/privacy/report-minor", Member),
+    open("GET /api/v1/privacy/report-minor", Member),
     open("PUT /api/v1/privacy/report-minor/{account}", Member),
     // Signing in; for the first two the set-up token in the body is the credential
     open("POST /api/v1/setup/link", Anyone),

@@ -355,6 +355,18 @@ impl Privacy {
         self.report_minor(&subject).await.map(drop)
     }
 
+    /// The members of the caller's household whose accounts are reported, and until when that is looked into.
+    pub async fn reports(&self, caller: &Caller) -> Result<Vec<(AccountId, Time)>> {
+        caller.require_owner()?;
+        let members = self.accounts.people(caller).await?.into_iter().map(|person| person.id.uuid());
+        let open = Entity::find()
+            .filter(Column::Account.is_in(members))
+            .filter(Column::Reason.eq(Reason::Minor.as_str()))
+            .filter(Column::State.eq(State::Closing.as_str()));
+        let plans = open.order_by_asc(Column::Due).all(self.db.conn()).await.map_err(db::error)?;
+        Ok(plans.into_iter().map(|plan| (plan.account.into(), Time::from_micros(plan.due))).collect())
+    }
+
     /// Decides over a report.
     pub async fn decide_report(&self, caller: &Caller, account: AccountId, is_minor: bool) -> Result<()> {
         self.require_decides_over(caller, account).await?;

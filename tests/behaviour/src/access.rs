@@ -58,6 +58,7 @@ const EXPECTED: &[(&str, [u16; 12])] = &[
     // The owner of a household of several must say what becomes of it. Every other closing is undone at once.
     ("POST /api/v1/privacy/close", [401, 200, 409, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
     ("POST /api/v1/privacy/report-minor", [401, 403, 202, 403, 403, 403, 403, 403, 403, 403, 202, 404]),
+    ("GET /api/v1/privacy/report-minor", [401, 403, 200, 403, 403, 403, 403, 403, 403, 403, 200, 200]),
     ("PUT /api/v1/privacy/report-minor/{account}", [401, 403, 404, 403, 403, 403, 403, 403, 403, 403, 404, 404]),
     ("POST /api/v1/privacy/undo", [404; 12]),
     ("POST /api/v1/privacy/erase", [404; 12]),

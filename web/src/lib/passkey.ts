@@ -1,4 +1,6 @@
 /** Passkeys (WebAuthn Level 3): what the browser is asked to do with the options that the server sends, as JSON. */
+import { api, ask } from '$lib/api/client';
+
 export interface Ceremony {
 	/** Goes with the answer. */
 	ceremony: string;
@@ -15,8 +17,14 @@ export function passkeysWork(): boolean {
 	return named && isSecureContext && typeof globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON === 'function';
 }
 
-/** Makes a passkey; what the browser made of it is for the server. */
-export async function make({ options }: Ceremony): Promise<unknown> {
+/** Makes a passkey for who is signed in. With an account's first factor come its recovery codes. */
+export async function register(name: string | null): Promise<string[]> {
+	const begun = await ask(api.POST('/api/v1/passkeys/begin'));
+	const credential = (await make(begun)) as Record<string, never>;
+	return (await ask(api.POST('/api/v1/passkeys', { body: { ceremony: begun.ceremony, credential, name } }))).recovery_codes;
+}
+
+async function make({ options }: Ceremony): Promise<unknown> {
 	const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON((options as Options).publicKey);
 	return json(await navigator.credentials.create({ publicKey }));
 }

@@ -105,6 +105,7 @@ pub fn handlers() -> Vec<Handler> {
         privacy::leaving::erase,
         privacy::leaving::certificate,
         privacy::leaving::report,
+        privacy::leaving::reports,
         privacy::leaving::decide,
         setup::look,
         setup::redeem,

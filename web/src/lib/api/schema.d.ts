@@ -1309,7 +1309,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * The members of the household whose accounts are reported. The owner sees them.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_privacy_report_minor"];
         put?: never;
         /**
          * Report that a member of the household is under age: the account is frozen at once, and erased after two days unless the
@@ -2848,6 +2852,19 @@ export interface components {
             next?: string | null;
         };
         /** @description A list. `next` is the cursor of the next page; null on the last. */
+        List_OpenReport: {
+            items: {
+                /** Format: uuid */
+                account: string;
+                /**
+                 * Format: date-time
+                 * @description When the account is erased, unless the report turns out to be wrong.
+                 */
+                until: string;
+            }[];
+            next?: string | null;
+        };
+        /** @description A list. `next` is the cursor of the next page; null on the last. */
         List_OpenSession: {
             items: {
                 /** @description Browser and system, as in `Firefox on Linux`. */
@@ -3228,6 +3245,16 @@ export interface components {
             role: components["schemas"]["RoleName"];
             /** Format: date-time */
             until?: string | null;
+        };
+        /** @description A report that is looked into. */
+        OpenReport: {
+            /** Format: uuid */
+            account: string;
+            /**
+             * Format: date-time
+             * @description When the account is erased, unless the report turns out to be wrong.
+             */
+            until: string;
         };
         /** @description A browser in which one is signed in. */
         OpenSession: {
@@ -5730,6 +5757,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ObjectionAnswer"];
+                };
+            };
+        };
+    };
+    get_privacy_report_minor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_OpenReport"];
                 };
             };
         };

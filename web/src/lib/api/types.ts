@@ -30,6 +30,7 @@ export type OpenSession = Whole<Schemas['OpenSession']>;
 export type Role = Schemas['RoleName'];
 export type Right = Schemas['Right'];
 export type Place = Whole<Schemas['Place']>;
+export type OpenReport = Whole<Schemas['OpenReport']>;
 export type Profile = Whole<Schemas['Profile']>;
 export type Terms = Whole<Schemas['Terms']>;
 export type Grant = Whole<Schemas['Grant']>;

@@ -26,7 +26,7 @@ test('every message that the code asks for exists', () => {
 test('every message is asked for', () => {
 	const all = files.map(({ text }) => text).join('\n');
 	const prefixes = [...all.matchAll(/word\(\s*'([^']+)'/g)].map((hit) => `${hit[1]}.`);
-	const built = [...all.matchAll(/`([\w.]+\.)\$\{/g)].map((hit) => hit[1] ?? '');
+	const built = [...all.matchAll(/`([\w.-]+\.)\$\{/g)].map((hit) => hit[1] ?? '');
 	const idle = [...keys].filter(
 		(key) => !all.includes(`'${key}'`) && ![...prefixes, ...built].some((prefix) => key.startsWith(prefix))
 	);

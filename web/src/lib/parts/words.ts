@@ -12,6 +12,11 @@ export function reasonText(reason: unknown): string {
 	return t('problem.unknown');
 }
 
+/** What is wrong, under the input at fault; under `otherwise` where no input is. */
+export function fieldErrors(reason: unknown, otherwise = 'form'): { [field: string]: string } {
+	return { [(reason instanceof Problem && reason.field) || otherwise]: reasonText(reason) };
+}
+
 /** A sentence of the server (lower case, no full stop) as people write one. */
 export function sentence(text: string): string {
 	const first = text.charAt(0).toUpperCase() + text.slice(1);

@@ -5,7 +5,10 @@ use crate::{
     auth::{self, Who},
     error::{Problem, Result},
     extract::{Json, Path, Query},
-    routes::playback::{Asked, asked},
+    routes::{
+        List,
+        playback::{Asked, asked},
+    },
 };
 use ::privacy::{Download, ExportId};
 use accounts::AccountId;
@@ -223,6 +226,23 @@ pub struct Report {
 pub async fn report(State(app): State<Arc<App>>, Who(caller): Who, Json(body): Json<Report>) -> Result<StatusCode> {
     app.privacy.report_member(&caller, AccountId::from(body.account)).await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// A report that is looked into.
+#[derive(Serialize, ToSchema)]
+pub struct OpenReport {
+    account: Uuid,
+    /// When the account is erased, unless the report turns out to be wrong.
+    #[schema(value_type = String, format = DateTime)]
+    until: Time,
+}
+
+/// The members of the household whose accounts are reported. The owner sees them.
+#[utoipa::path(get, path = "/api/v1/privacy/report-minor", tag = "privacy", responses((status = 200, body = List<OpenReport>)))]
+pub async fn reports(State(app): State<Arc<App>>, Who(caller): Who) -> Result<axum::Json<List<OpenReport>>> {
+    let reports = app.privacy.reports(&caller).await?.into_iter();
+    let items = reports.map(|(account, until)| OpenReport { account: account.uuid(), until }).collect();
+    Ok(axum::Json(List { items, next: None }))
 }
 
 /// What was found out.
