@@ -13,6 +13,7 @@ export default defineConfig({
 	reporter: [['list']],
 	use: {
 		viewport: { width: 1440, height: 900 },
+		actionTimeout: 15_000,
 		trace: 'retain-on-failure',
 		screenshot: 'only-on-failure',
 		launchOptions: {

@@ -128,13 +128,13 @@ bare('people, from signing up to the certificate', async ({ page, browser }) => 
 		await page.getByLabel('E-mail address').fill('ada@example.org');
 		await page.getByRole('radio', { name: /^With a password/ }).check();
 		await page.getByLabel('Password', { exact: true }).fill('passwordpassword');
-		await page.getByLabel('Phone').fill('not a number');
+		await page.getByLabel('Phone', { exact: true }).fill('not a number');
 		for (const box of await page.getByRole('checkbox').all()) await box.check();
 		await press('Make account');
 		await plain(page.getByRole('alert').first()).toBeVisible();
 		await shoot(page, 'sign-up-wrong');
 		await page.getByLabel('Password', { exact: true }).fill('four unrelated words here');
-		await page.getByLabel('Phone').fill('+49 30 1234567');
+		await page.getByLabel('Phone', { exact: true }).fill('+49 30 1234567');
 		await page.getByLabel('Name', { exact: true }).fill('Ada');
 		await press('Make account');
 		await plain(page.getByText('Look into your mail')).toBeVisible();

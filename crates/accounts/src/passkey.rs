@@ -121,10 +121,11 @@ impl Passkeys {
         let named: Vec<Url> = names.iter().filter_map(|name| origin("https", name)).collect();
         let first = named.iter().find_map(|origin| origin.domain().map(|domain| (domain.to_owned(), origin.clone())));
         let local = origin("http", "localhost").ok_or_else(|| wrong(WebauthnError::Configuration))?;
-        let (id, first) = first.unwrap_or(("localhost".into(), local));
+        let (id, first) = first.unwrap_or(("localhost".into(), local.clone()));
         let mut builder = WebauthnBuilder::new(&id, &first).map_err(wrong)?.rp_name("Nightjar").allow_any_port(true);
         let below = format!(".{id}");
-        for origin in named.iter().chain(&origin("https", &id)) {
+        // On the machine itself browsers ask for no encryption.
+        for origin in named.iter().chain(&origin("https", &id)).chain([&local]) {
             if origin.domain().is_some_and(|domain| domain == id || domain.ends_with(&below)) {
                 builder = builder.append_allowed_origin(origin);
             }

@@ -143,6 +143,32 @@ async fn a_passkey_that_is_replayed_copied_led_astray_or_unverified_is_refused()
 }
 
 #[tokio::test]
+async fn only_on_the_machine_itself_is_a_passkey_good_without_encryption() {
+    db::testing::each(all_migrations, |db| async move {
+        let home = home(db).await;
+        let owner = home.owner().await.caller;
+        for (name, origin, good) in [
+            ("localhost", "http://localhost:8480", true),
+            ("localhost", "https://localhost", true),
+            ("cams.example", "https://cams.example", true),
+            ("cams.example", "http://cams.example", false),
+            ("cams.example", "http://localhost:8480", false),
+        ] {
+            let accounts = home.accounts.clone().named(&[name.into()]).unwrap();
+            let mut key = Authenticator::new(7);
+            key.origin = origin;
+            let begun = accounts.begin_passkey(&owner).await.unwrap();
+            let made = accounts.add_passkey(&owner, &begun.token, key.create(&begun.options), None).await;
+            assert_eq!(made.is_ok(), good, "{origin} under {name}");
+            if let Ok(made) = made {
+                accounts.remove_passkey(&owner, made.id).await.unwrap();
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_code_of_the_app_is_asked_for_after_the_password_and_works_once() {
     db::testing::each(all_migrations, |db| async move {
         let home = home(db).await;
