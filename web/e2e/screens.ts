@@ -14,7 +14,7 @@ import {
 	totp
 } from './nightjar';
 
-const OUT = 'test-results/screens';
+const OUT = process.env.SCREENS_FOLDER ?? 'test-results/screens';
 
 for (const width of [360, 1440]) {
 	for (const theme of ['dark', 'light'] as const) {
@@ -137,12 +137,12 @@ bare('people, from signing up to the certificate', async ({ page, browser }) => 
 		await page.getByLabel('Phone', { exact: true }).fill('+49 30 1234567');
 		await page.getByLabel('Name', { exact: true }).fill('Ada');
 		await press('Make account');
-		await plain(page.getByText('Look into your mail')).toBeVisible();
+		await plain(page.getByRole('heading', { name: 'Look into your mail' })).toBeVisible();
 		await shoot(page, 'sign-up-mailed');
 		await page.goto(await mail.link('ada@example.org', '/verify'));
 		await shoot(page, 'verify');
 		await press('Confirm and sign in');
-		await plain(page.getByText('You belong to no household')).toBeVisible();
+		await plain(page.getByRole('heading', { name: 'You belong to no household' })).toBeVisible();
 		await shoot(page, 'homeless');
 		await visit('/passkey', 'passkey');
 		await press('Make a passkey');
@@ -269,7 +269,7 @@ bare('people, from signing up to the certificate', async ({ page, browser }) => 
 		await enter();
 		await visit('/inbox', 'inbox-notices', his);
 		for (const path of ['/privacy', '/privacy/versions', '/privacy?lang=de'])
-			await visit(path, `policy${path.slice(8).replace(/\W/g, '-')}`, his);
+			await visit(path, `policy${path.slice(8).replace(/\W+/g, '-')}`, his);
 		await his.goto(`${home}/privacy-centre`);
 		await plain(his.locator('#held li').first()).toBeVisible();
 		await his.locator('[data-objection]').first().getByRole('button').click();

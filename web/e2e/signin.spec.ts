@@ -27,6 +27,11 @@ test('an account is opened by an app, a recovery code and a passkey, and its pag
 		await inEveryLook(page);
 		await page.getByRole('button', { name: 'Set up' }).click();
 		const secret = (await page.locator('dialog[open] .select-all').textContent())!.trim();
+		// A phone reads dark on bright, whatever the theme.
+		await expect(page.getByRole('img', { name: 'The secret of the app as a QR code' })).toHaveCSS(
+			'background-color',
+			'rgb(255, 255, 255)'
+		);
 		await inEveryLook(page);
 		await page.getByLabel('Number of the app').fill('000000');
 		await page.getByRole('button', { name: 'Switch on' }).click();
@@ -114,24 +119,38 @@ test('another service opens an account that was linked to it, and makes none wit
 		await expect(hers.getByText(/other service/).first()).toBeVisible();
 		await other.close();
 
-		// Somebody whom nobody knows here, and who was not invited.
+		// Somebody whom nobody knows here is told before anything is asked that an invitation is needed.
 		const third = await browser.newContext({ viewport: { width: 390, height: 844 } });
 		const his = await third.newPage();
 		await his.goto(`${home}/sign-in`);
 		await his.getByRole('button', { name: 'Sign in with id' }).press('Enter');
 		await there(his, 'yan');
-		await expect(his.getByText(/the address yan@example\.org/)).toBeVisible();
+		await expect(his.getByRole('heading', { name: 'No sign-up here' })).toBeVisible();
 		await inEveryLook(his);
-		for (const box of await his.getByRole('checkbox').all()) {
-			await expect(box).not.toBeChecked();
-			await box.press('Space');
-		}
-		await his.getByRole('button', { name: 'Make account' }).press('Enter');
-		await expect(his.getByRole('alert')).toContainText('invitation');
 		await his.goto(`${home}/sign-in/return`);
 		await expect(his.getByText('The other service did not let you through')).toBeVisible();
 		await inEveryLook(his);
 		await third.close();
+
+		const data = { role: 'member', until: null, grants: [], email: null, permitted: false };
+		const made = await page.request.post(`${home}/api/v1/invitations`, { data });
+		const { link } = (await made.json()) as { link: string };
+		const fourth = await browser.newContext({ viewport: { width: 390, height: 844 } });
+		const theirs = await fourth.newPage();
+		await theirs.goto(home + link);
+		await theirs.getByRole('link', { name: 'Sign in to accept' }).click();
+		await theirs.getByRole('button', { name: 'Sign in with id' }).press('Enter');
+		await there(theirs, 'uma');
+		await expect(theirs.getByText(/the address uma@example\.org/)).toBeVisible();
+		await inEveryLook(theirs);
+		for (const box of await theirs.getByRole('checkbox').all()) {
+			await expect(box).not.toBeChecked();
+			await box.press('Space');
+		}
+		await theirs.getByRole('button', { name: 'Make account' }).press('Enter');
+		await theirs.getByRole('button', { name: /^Accept/ }).press('Enter');
+		await expect(theirs.getByRole('heading', { name: 'No camera yet' })).toBeVisible();
+		await fourth.close();
 
 		await page.goto(`${home}/security`);
 		await page.getByRole('button', { name: 'Take the link away' }).click();

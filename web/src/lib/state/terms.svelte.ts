@@ -8,6 +8,11 @@ class Current {
 	async load(): Promise<void> {
 		this.value ??= await ask(api.GET('/api/v1/sign-up'));
 	}
+
+	/** Whether nobody makes an account here, or not without an invitation. */
+	shut(invitation: string): boolean {
+		return this.value?.sign_up === 'closed' || (this.value?.sign_up === 'invitation' && !invitation);
+	}
 }
 
 export const terms = new Current();
