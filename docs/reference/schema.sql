@@ -356,6 +356,27 @@ CREATE TABLE "recovery_codes" (
 );
 CREATE INDEX "recovery_codes_account" ON "recovery_codes" ("account");
 
+CREATE TABLE "requests" (
+    "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
+    "account" uuid_text NULL, -- personal: user.unique_id; readable to the server's operator; until a year after the answer
+    "address" blob NULL, -- personal: user.contact.email; encrypted under the installation's key; until a year after the answer
+    "address_index" blob(32) NULL, -- personal: user.contact.email; only a keyed hash; until a year after the answer
+    "kind" varchar(16) NOT NULL, -- personal: user.content.request; readable to the server's operator; until a year after the answer
+    "clause" varchar(16) NULL, -- personal: user.content.request; readable to the server's operator; until a year after the answer
+    "text" blob NOT NULL, -- personal: user.content.request; encrypted under the account's key; until a year after the answer
+    "language" varchar(2) NOT NULL, -- personal: user.preferences; readable to the server's operator; until a year after the answer
+    "asked" integer NOT NULL, -- personal: user.content.request; readable to the server's operator; until a year after the answer
+    "confirmed" integer NULL, -- since when the clock runs
+    "due" integer NOT NULL, -- until when it is answered
+    "extended" integer NULL, -- when it was given more time
+    "extension" blob NULL, -- personal: user.content.request; encrypted under the account's key; until a year after the answer
+    "decision" varchar(16) NULL, -- personal: user.content.request; readable to the server's operator; until a year after the answer
+    "answer" blob NULL, -- personal: user.content.request; encrypted under the account's key; until a year after the answer
+    "answered" integer NULL, -- when it was answered
+    "alarmed" integer NULL -- when the operator was told that it is overdue
+);
+CREATE INDEX "requests_open" ON "requests" ("answered", "due");
+
 CREATE TABLE "runs" (
     "id" uuid_text NOT NULL PRIMARY KEY, -- opaque id
     "camera" uuid_text NOT NULL, -- opaque id

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::rejection::{JsonRejection, PathRejection, QueryRejection},
+    extract::rejection::{FormRejection, JsonRejection, PathRejection, QueryRejection},
     response::{IntoResponse, Response},
 };
 use base::{Error, Kind};
@@ -195,6 +195,15 @@ fn shape(rejection: &JsonRejection) -> String {
             format!("the body does not fit: {field}expected {expected}")
         }
         None => format!("the body does not fit: {text}"),
+    }
+}
+
+impl From<FormRejection> for Problem {
+    fn from(rejection: FormRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Error::too_large("the form is larger than is accepted").into(),
+            _ => Error::invalid("the form does not fit").into(),
+        }
     }
 }
 

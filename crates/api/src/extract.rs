@@ -8,6 +8,11 @@ use axum::extract::{FromRequest, FromRequestParts};
 #[from_request(via(axum::Json), rejection(Problem))]
 pub struct Json<T>(pub T);
 
+/// A form, as a page without scripts sends it.
+#[derive(FromRequest)]
+#[from_request(via(axum::Form), rejection(Problem))]
+pub struct Form<T>(pub T);
+
 /// The query string.
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(Problem))]

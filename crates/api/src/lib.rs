@@ -20,6 +20,7 @@ pub use data_map::DATA_MAP;
 pub use guard::Connection;
 pub use router::{openapi, router};
 pub use routes::cameras::shown as cameras;
+pub use routes::privacy::requests::shown as requests;
 
 use access::{Access::*, media, open};
 use accounts::{AccountId, Accounts, HouseholdId, Scope::*, SignUp};
@@ -92,6 +93,13 @@ pub const TABLE: &[Line] = &[
     open("GET /privacy/diff", Anyone),
     open("GET /.well-known/gpc.json", Anyone),
     open("GET /.well-known/dnt/", Anyone),
+    open("GET /.well-known/nightjar.json", Anyone),
+    // Asking about data without an account; the token of a mail is the credential
+    open("GET /privacy/ask", Anyone),
+    open("POST /privacy/ask", Anyone),
+    open("GET /privacy/request/confirm", Anyone),
+    open("POST /privacy/request/confirm", Anyone),
+    open("GET /privacy/request", Anyone),
     // One's rights; for undoing, erasing and the certificate the token is the credential
     open("GET /api/v1/privacy", Member),
     open("POST /api/v1/privacy/acceptance", Member),
@@ -99,6 +107,13 @@ pub const TABLE: &[Line] = &[
     open("PUT /api/v1/privacy/consents", Member),
     open("GET /api/v1/privacy/consents/{id}/receipt", Member),
     open("POST /api/v1/privacy/objections", Member),
+    open("POST /api/v1/privacy/requests", Member),
+    open("GET /api/v1/privacy/requests", Member),
+    // The desk: an owner of the household whose installation this is, which the context looks at
+    open("GET /api/v1/privacy/desk", Needs(Admin)),
+    open("POST /api/v1/privacy/desk/{id}/answer", Needs(Admin)),
+    open("POST /api/v1/privacy/desk/{id}/extend", Needs(Admin)),
+    open("POST /api/v1/privacy/desk/{id}/confirm", Needs(Admin)),
     open("POST /api/v1/privacy/export", Member),
     open("GET /api/v1/privacy/export", Member),
     open("DELETE /api/v1/privacy/export/{id}", Member),

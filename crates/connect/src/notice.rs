@@ -93,6 +93,27 @@ pub enum Notice {
         effective: Time,
         url: String,
     },
+    /// What the person asked arrived. Here and below `url` is the page that shows how requests stand.
+    RequestReceived {
+        due: Time,
+        url: String,
+    },
+    RequestExtended {
+        due: Time,
+        url: String,
+    },
+    RequestAnswered {
+        url: String,
+    },
+    /// To whoever answers: somebody asked.
+    RequestWaiting {
+        due: Time,
+        url: String,
+    },
+    /// To whoever answers: the time for an answer is over.
+    RequestOverdue {
+        url: String,
+    },
     /// A recovery code, or the link of the machine's own terminal, let somebody in.
     RecoveryUsed,
     /// A mail to the person was refused for good.
@@ -103,11 +124,35 @@ pub enum Notice {
 #[derive(Clone)]
 pub enum Note {
     /// A household may have no name; it may be the server's own terminal that invites.
-    Invited { household: Option<String>, inviter: Option<String>, url: Link },
+    Invited {
+        household: Option<String>,
+        inviter: Option<String>,
+        url: Link,
+    },
     /// Goes to the new address of an account.
-    ConfirmAddress { url: Link },
+    ConfirmAddress {
+        url: Link,
+    },
     /// The account is erased; `certificate` is the number of the proof.
-    Erased { certificate: String },
+    Erased {
+        certificate: String,
+    },
+    /// Somebody asked something about data with this address, and must show that it is theirs.
+    ConfirmRequest {
+        url: Link,
+    },
+    /// The request is to be answered by then. `url` shows how it stands, to whoever has it.
+    RequestReceived {
+        due: Time,
+        url: Link,
+    },
+    RequestExtended {
+        due: Time,
+        url: Link,
+    },
+    RequestAnswered {
+        url: Link,
+    },
 }
 
 /// How much a notice is needed, which decides whether it may be mailed.
@@ -146,6 +191,11 @@ impl Notice {
             | Self::ClosingBegan { .. }
             | Self::Reopened
             | Self::PolicyChanged { .. }
+            | Self::RequestReceived { .. }
+            | Self::RequestExtended { .. }
+            | Self::RequestAnswered { .. }
+            | Self::RequestWaiting { .. }
+            | Self::RequestOverdue { .. }
             | Self::RecoveryUsed
             | Self::Undelivered => Class::Critical,
             Self::JoinedHousehold { .. } | Self::RemovedFromHousehold { .. } | Self::ExportReady => {
@@ -179,6 +229,11 @@ impl Notice {
             Self::ClosingBegan { .. } => "closing_began",
             Self::Reopened => "reopened",
             Self::PolicyChanged { .. } => "policy_changed",
+            Self::RequestReceived { .. } => "request_received",
+            Self::RequestExtended { .. } => "request_extended",
+            Self::RequestAnswered { .. } => "request_answered",
+            Self::RequestWaiting { .. } => "request_waiting",
+            Self::RequestOverdue { .. } => "request_overdue",
             Self::RecoveryUsed => "recovery_used",
             Self::Undelivered => "undelivered",
         }
@@ -193,6 +248,7 @@ pub(crate) mod samples {
     pub fn notices() -> Vec<Notice> {
         let at = Time::from_micros(1_772_366_400_000_000);
         let url = || Link::new("https://cams.example/verify#token=SECRETLINK");
+        let page = || "https://cams.example/privacy-centre".to_owned();
         let (person, camera) = (|| "Zoë <b>Canary</b>".to_owned(), || "Nursery & Hall".to_owned());
         let household = || Some("Elm Street 4".to_owned());
         vec![
@@ -220,6 +276,11 @@ pub(crate) mod samples {
             Notice::JoinedHousehold { household: None },
             Notice::RemovedFromHousehold { household: None },
             Notice::Reopened,
+            Notice::RequestReceived { due: at, url: page() },
+            Notice::RequestExtended { due: at, url: page() },
+            Notice::RequestAnswered { url: page() },
+            Notice::RequestWaiting { due: at, url: page() },
+            Notice::RequestOverdue { url: page() },
             Notice::RecoveryUsed,
             Notice::Undelivered,
         ]
@@ -228,6 +289,7 @@ pub(crate) mod samples {
     /// One of each note.
     pub fn notes() -> Vec<Note> {
         let url = || Link::new("https://cams.example/invite#token=SECRETLINK");
+        let due = Time::from_micros(1_772_366_400_000_000);
         vec![
             Note::Invited {
                 household: Some("Elm Street 4".into()),
@@ -237,6 +299,10 @@ pub(crate) mod samples {
             Note::Invited { household: None, inviter: None, url: url() },
             Note::ConfirmAddress { url: url() },
             Note::Erased { certificate: "5d1c-77ab".into() },
+            Note::ConfirmRequest { url: url() },
+            Note::RequestReceived { due, url: url() },
+            Note::RequestExtended { due, url: url() },
+            Note::RequestAnswered { url: url() },
         ]
     }
 }

@@ -130,6 +130,19 @@ fn english(notice: &Notice) -> Text {
         Notice::Reopened => {
             Text::new("Your account is open again", ["The closing was taken back, and nothing was erased.", NOT_YOU])
         }
+        Notice::RequestReceived { due, url } => request_received(*due, En).to("See your requests", Some(url)),
+        Notice::RequestExtended { due, url } => request_extended(*due, En).to("See why", Some(url)),
+        Notice::RequestAnswered { url } => request_answered(En).to("Read the answer", Some(url)),
+        Notice::RequestWaiting { due, url } => {
+            let due = format!("It is to be answered by {}, with reasons.", moment(*due, En));
+            Text::new("Somebody asks about their data", ["A request came in.", due.as_str()])
+                .to("See the requests", Some(url))
+        }
+        Notice::RequestOverdue { url } => Text::new(
+            "A request about data is overdue",
+            ["The time for an answer is over, and the person waits. Please answer it now."],
+        )
+        .to("See the requests", Some(url)),
         Notice::RecoveryUsed => Text::new(
             "Your account was opened by recovery",
             ["A recovery code, or a link from the server’s own terminal, was used to get in.", NOT_YOU],
@@ -184,6 +197,43 @@ fn note_in_english(note: &Note) -> Text {
                     .as_str(),
             ],
         ),
+        Note::ConfirmRequest { url } => Text::new(
+            "Confirm your request",
+            [
+                "Somebody asked something about data with this address. Please confirm that it was you; then you get an answer \
+                 within thirty days.",
+                "If you did not ask for this, you need not do anything: the request is deleted after a week.",
+            ],
+        )
+        .to("It was me", url.url()),
+        Note::RequestReceived { due, url } => request_received(*due, En).to("See how it stands", url.url()),
+        Note::RequestExtended { due, url } => request_extended(*due, En).to("See why", url.url()),
+        Note::RequestAnswered { url } => request_answered(En).to("Read the answer", url.url()),
+    }
+}
+
+fn request_received(due: Time, language: Language) -> Text {
+    let due = moment(due, language);
+    let [subject, text] = match language {
+        En => ["Your request arrived", "You get an answer with reasons by"],
+        De => ["Ihre Anfrage ist angekommen", "Sie erhalten eine begründete Antwort bis"],
+    };
+    Text::new(subject, [format!("{text} {due}.").as_str()])
+}
+
+fn request_extended(due: Time, language: Language) -> Text {
+    let due = moment(due, language);
+    let [subject, text] = match language {
+        En => ["Your request takes longer", "The page says why. You get an answer by"],
+        De => ["Ihre Anfrage dauert länger", "Die Seite nennt den Grund. Sie erhalten eine Antwort bis"],
+    };
+    Text::new(subject, [format!("{text} {due}.").as_str()])
+}
+
+fn request_answered(language: Language) -> Text {
+    match language {
+        En => Text::new("Your request has its answer", ["The page shows the decision and its reasons."]),
+        De => Text::new("Ihre Anfrage ist beantwortet", ["Die Seite zeigt die Entscheidung und ihre Gründe."]),
     }
 }
 
@@ -277,6 +327,19 @@ fn german(notice: &Notice) -> Text {
             "Ihr Konto ist wieder offen",
             ["Die Schließung wurde zurückgenommen, und nichts wurde gelöscht.", NOT_YOU],
         ),
+        Notice::RequestReceived { due, url } => request_received(*due, De).to("Ihre Anfragen ansehen", Some(url)),
+        Notice::RequestExtended { due, url } => request_extended(*due, De).to("Grund ansehen", Some(url)),
+        Notice::RequestAnswered { url } => request_answered(De).to("Antwort lesen", Some(url)),
+        Notice::RequestWaiting { due, url } => {
+            let due = format!("Sie ist bis {} zu beantworten, mit Gründen.", moment(*due, De));
+            Text::new("Jemand fragt nach seinen Daten", ["Eine Anfrage ist eingegangen.", due.as_str()])
+                .to("Anfragen ansehen", Some(url))
+        }
+        Notice::RequestOverdue { url } => Text::new(
+            "Eine Anfrage zu Daten ist überfällig",
+            ["Die Zeit für eine Antwort ist abgelaufen, und jemand wartet darauf. Bitte antworten Sie jetzt."],
+        )
+        .to("Anfragen ansehen", Some(url)),
         Notice::RecoveryUsed => Text::new(
             "Ihr Konto wurde wiederhergestellt",
             ["Ein Wiederherstellungscode oder ein Link vom Server selbst wurde benutzt, um hineinzukommen.", NOT_YOU],
@@ -337,6 +400,18 @@ fn note_in_german(note: &Note) -> Text {
                     .as_str(),
             ],
         ),
+        Note::ConfirmRequest { url } => Text::new(
+            "Bestätigen Sie Ihre Anfrage",
+            [
+                "Jemand hat mit dieser Adresse etwas zu Daten gefragt. Bitte bestätigen Sie, dass Sie es waren; dann erhalten \
+                 Sie binnen dreißig Tagen eine Antwort.",
+                "Haben Sie nicht darum gebeten, müssen Sie nichts tun: Die Anfrage wird nach einer Woche gelöscht.",
+            ],
+        )
+        .to("Das war ich", url.url()),
+        Note::RequestReceived { due, url } => request_received(*due, De).to("Stand ansehen", url.url()),
+        Note::RequestExtended { due, url } => request_extended(*due, De).to("Grund ansehen", url.url()),
+        Note::RequestAnswered { url } => request_answered(De).to("Antwort lesen", url.url()),
     }
 }
 

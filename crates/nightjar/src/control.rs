@@ -50,6 +50,20 @@ pub enum Request {
         step: Step,
         account: String,
     },
+    DeskList,
+    DeskConfirm {
+        id: String,
+    },
+    DeskExtend {
+        id: String,
+        reason: String,
+    },
+    DeskAnswer {
+        id: String,
+        decision: privacy::Decision,
+        reasons: String,
+        refused: Vec<privacy::Refusal>,
+    },
     Check {
         repair: bool,
     },
@@ -118,10 +132,29 @@ impl Request {
                 }
                 Ok(Value::Null)
             }
+            Self::DeskList => list_requests(system, &caller).await,
+            Self::DeskConfirm { id } => system.privacy.confirm_for(&caller, request(&id)?).await.map(|()| Value::Null),
+            Self::DeskExtend { id, reason } => {
+                system.privacy.extend_request(&caller, request(&id)?, &reason).await.map(|()| Value::Null)
+            }
+            Self::DeskAnswer { id, decision, reasons, refused } => {
+                let answered = system.privacy.answer_request(&caller, request(&id)?, decision, &reasons, refused);
+                answered.await.map(|()| Value::Null)
+            }
             Self::Check { repair } => system.check(repair).await,
             Self::KeyCopied => system.recovery.note().map(|()| Value::Null),
         }
     }
+}
+
+fn request(id: &str) -> Result<privacy::RequestId> {
+    id.parse().map_err(|_| Error::not_found("no request has this id"))
+}
+
+/// The requests as the API shows them.
+async fn list_requests(system: &System, caller: &Caller) -> Result<Value> {
+    let requests = api::requests(&system.privacy, caller).await?;
+    serde_json::to_value(requests).map_err(|error| Error::internal("the list cannot be written").because(error))
 }
 
 async fn add_cameras(system: &System, caller: &Caller, mut cameras: Vec<Settings>) -> Result<Value> {

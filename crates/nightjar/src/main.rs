@@ -43,6 +43,8 @@ enum Command {
     SetupUrl(Place),
     /// Freeze, erase or release the account of somebody who may be under age
     Minor(commands::minor::Args),
+    /// What people ask about their data, and the answers
+    Request(commands::request::Args),
     /// Compare the index with the recordings, both ways
     Check(commands::check::Args),
     /// The configuration
@@ -88,6 +90,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Key(args) => commands::key::run(args).await,
         Command::SetupUrl(place) => commands::setup_url::run(&place).await,
         Command::Minor(args) => commands::minor::run(args).await,
+        Command::Request(args) => commands::request::run(args).await,
         Command::Check(args) => commands::check::run(args).await,
         Command::Config { command } => commands::config::run(command),
         Command::Doctor(place) => commands::doctor::run(&place).await,

@@ -3,7 +3,7 @@
 //! A reaction may run twice. What it was about may be gone by then, and then there is nothing left to do.
 
 use accounts::{
-    AccountId, Accounts, Caller, HouseholdId, NewLink, Step,
+    AccountId, Accounts, Caller, HouseholdId, Language, NewLink, Step,
     fact::{self, About, Accepted, Belonging},
 };
 use base::{Error, Kind, Result};
@@ -15,8 +15,8 @@ use devices::{
 };
 use policy::consent::Choice;
 use privacy::{
-    Privacy,
-    fact::{self as rights, Chosen, Informed},
+    Filed, Privacy,
+    fact::{self as rights, Chosen, Informed, Requested},
 };
 use serde::Deserialize;
 use std::{future::Future, pin::Pin};
@@ -46,6 +46,11 @@ pub fn reactions(accounts: Accounts, devices: Devices, connect: Connect, privacy
         .on(rights::HOUSEHOLD_CLOSING, desk.react(Desk::left))
         .on(rights::EXPORT_READY, desk.tell(Notice::ExportReady))
         .on(rights::POLICY_CHANGED, desk.react(Desk::policy_changed))
+        .on(rights::REQUEST_ASKED, desk.react(Desk::request_asked))
+        .on(rights::REQUEST_OPENED, desk.react(Desk::request_opened))
+        .on(rights::REQUEST_EXTENDED, desk.react(Desk::request_extended))
+        .on(rights::REQUEST_ANSWERED, desk.react(Desk::request_answered))
+        .on(rights::REQUEST_OVERDUE, desk.react(Desk::request_overdue))
         .on(
             FIRST_VIEW,
             desk.react(|desk, fact| desk.watched(fact, |person, camera| Notice::FirstView { person, camera })),
@@ -192,6 +197,75 @@ impl Desk {
         let effective = self.privacy.book().version(version)?.effective;
         let url = format!("{}privacy/diff?from={}&to={version}", self.connect.site(), version.saturating_sub(1).max(1));
         self.connect.notify(account, Notice::PolicyChanged { version: version.to_string(), effective, url }).await
+    }
+
+    async fn request_asked(self, fact: Fact) -> Result<()> {
+        let Requested { request } = fact.body()?;
+        let filed = self.privacy.request(request).await?;
+        let token = self.privacy.confirmation_of(request).await?;
+        let url = Link::new(format!("{}privacy/request/confirm?token={}", self.connect.site(), token.expose()));
+        self.write_to(&filed, Note::ConfirmRequest { url }).await
+    }
+
+    async fn request_opened(self, fact: Fact) -> Result<()> {
+        let filed = self.privacy.request(fact.body::<Requested>()?.request).await?;
+        let due = filed.request.due;
+        let (notice, note) = (|url| Notice::RequestReceived { due, url }, |url| Note::RequestReceived { due, url });
+        self.tell_asker(&filed, notice, note).await?;
+        self.tell_operators(&filed, |url| Notice::RequestWaiting { due, url }).await
+    }
+
+    async fn request_extended(self, fact: Fact) -> Result<()> {
+        let filed = self.privacy.request(fact.body::<Requested>()?.request).await?;
+        let due = filed.request.due;
+        let (notice, note) = (|url| Notice::RequestExtended { due, url }, |url| Note::RequestExtended { due, url });
+        self.tell_asker(&filed, notice, note).await
+    }
+
+    async fn request_answered(self, fact: Fact) -> Result<()> {
+        let filed = self.privacy.request(fact.body::<Requested>()?.request).await?;
+        self.tell_asker(&filed, |url| Notice::RequestAnswered { url }, |url| Note::RequestAnswered { url }).await
+    }
+
+    async fn request_overdue(self, fact: Fact) -> Result<()> {
+        let filed = self.privacy.request(fact.body::<Requested>()?.request).await?;
+        match filed.request.overdue {
+            true => self.tell_operators(&filed, |url| Notice::RequestOverdue { url }).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Writes to who asked without an account.
+    async fn write_to(&self, filed: &Filed, note: Note) -> Result<()> {
+        let Some(address) = filed.asker.address.as_ref().filter(|_| filed.asker.account.is_none()) else {
+            return Ok(());
+        };
+        let language = if filed.request.language == policy::Language::German { Language::De } else { Language::En };
+        self.connect.mail_to(address, language, note).await.map(drop)
+    }
+
+    async fn tell_asker(
+        &self,
+        filed: &Filed,
+        notice: impl Fn(String) -> Notice,
+        note: impl Fn(Link) -> Note,
+    ) -> Result<()> {
+        let site = self.connect.site();
+        if let Some(account) = filed.asker.account {
+            return self.connect.notify(account, notice(format!("{site}privacy-centre#requests"))).await;
+        }
+        let token = self.privacy.follow_up_of(filed.request.id).await?;
+        self.write_to(filed, note(Link::new(format!("{site}privacy/request?token={}", token.expose())))).await
+    }
+
+    /// Tells the owners of the household whose installation this is, but for who asked.
+    async fn tell_operators(&self, filed: &Filed, notice: impl Fn(String) -> Notice) -> Result<()> {
+        let household = self.accounts.ensure_household().await?;
+        for owner in self.accounts.owners(household).await?.into_iter().filter(|one| Some(*one) != filed.asker.account)
+        {
+            self.connect.notify(owner, notice(format!("{}privacy-centre#desk", self.connect.site()))).await?;
+        }
+        Ok(())
     }
 
     async fn name_of(&self, household: HouseholdId) -> Result<Option<String>> {

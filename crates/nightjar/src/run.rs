@@ -33,6 +33,8 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 use vault::Vault;
 
+/// How often it is looked whether a request waits too long.
+const LOOK: Duration = Duration::from_secs(60);
 /// How often what is past its time is deleted.
 const EXPIRE: Duration = Duration::from_secs(3600);
 
@@ -403,6 +405,15 @@ fn measure(cloud: &Cloud) {
     }
 }
 
+/// Notes how many requests of people wait, and how many of them too long.
+async fn measure_requests(privacy: &Privacy) -> Result<()> {
+    privacy.look_after_requests().await?;
+    let open = privacy.open_requests().await?;
+    metrics::gauge!("nightjar_privacy_requests_open").set(open.all as f64);
+    metrics::gauge!("nightjar_privacy_requests_overdue").set(open.overdue as f64);
+    Ok(())
+}
+
 /// What is done beside: the view log is written out, facts are followed by what they bring about, mails go out, and what
 /// is past its time is deleted.
 async fn chores(system: Arc<System>, shutdown: Shutdown) {
@@ -414,11 +425,14 @@ async fn chores(system: Arc<System>, shutdown: Shutdown) {
     let outbox = tokio::spawn(async move { outbox.run(reactions, stop).await });
     let (mails, stop) = (system.connect.clone(), shutdown.clone());
     let mails = tokio::spawn(async move { mails.run(stop).await });
-    let mut tick = tokio::time::interval(EXPIRE);
+    let (mut tick, mut requests) = (tokio::time::interval(EXPIRE), tokio::time::interval(LOOK));
     loop {
         tokio::select! {
             _ = tick.tick() => if let Err(error) = system.accounts.expire().await {
                 tracing::warn!(?error, "old sessions could not be deleted");
+            },
+            _ = requests.tick() => if let Err(error) = measure_requests(&system.privacy).await {
+                tracing::warn!(?error, "the requests could not be looked at");
             },
             () = shutdown.begun() => break,
         }

@@ -10,6 +10,7 @@ mod holder;
 mod map;
 mod mark;
 mod plain;
+pub mod rule;
 
 pub use clause::Clause;
 pub use holder::{Held, Holder, Remaining, Sink, Subject};

@@ -111,6 +111,8 @@ words! {
         Key => "system.key",
         Choice => "user.consent",
         Copy => "user.content.copy",
+        Request => "user.content.request",
+        Face => "user.biometric.face",
     }
 }
 
@@ -168,6 +170,10 @@ words! {
         Household => "members of your household whom you gave the right",
         Camera => "your own camera",
         MailServer => "the mail server of this installation, and that of your address",
+        #[doc = "Exists to be refused: [`crate::rule`]."]
+        Buyer => "somebody who gives something for it",
+        #[doc = "Exists to be refused: [`crate::rule`]."]
+        Advertiser => "somebody who advertises with it",
     }
 }
 
@@ -188,6 +194,8 @@ pub enum Retention {
     Session,
     /// At most an hour after the last recording that needs it.
     LastUse,
+    /// A year after the answer; what nobody confirmed goes after a week.
+    Answer,
 }
 
 impl Retention {
@@ -201,6 +209,7 @@ impl Retention {
             Self::Account => "until the account is closed".into(),
             Self::Session => "until sign-out or expiry".into(),
             Self::LastUse => "at most an hour after the last recording that needs it".into(),
+            Self::Answer => "until a year after the answer".into(),
         }
     }
 }
@@ -210,6 +219,7 @@ words! {
     Protection {
         Clear => "readable to the server's operator",
         AccountKey => "encrypted under the account's key",
+        InstanceKey => "encrypted under the installation's key",
         EpochKey => "encrypted under an hourly key of the camera",
         WrappedKey => "a key, encrypted under the key above it",
         Hash => "only a hash of a random secret",

@@ -96,6 +96,8 @@ plain! {
         Key => "keys that open the above", "Schlüssel, die das Obige öffnen";
         Choice => "what you agreed or objected to, and when", "worin Sie eingewilligt oder wem Sie widersprochen haben und wann";
         Copy => "the copy of your data that you asked for", "die Kopie Ihrer Daten, die Sie angefordert haben";
+        Request => "what you asked about your data, and the answer", "was Sie zu Ihren Daten gefragt haben, und die Antwort";
+        Face => "features of a face by which a person is recognised", "Gesichtsmerkmale, an denen ein Mensch erkannt wird";
     }
 }
 
@@ -154,6 +156,8 @@ plain! {
         MailServer => "the mail server of this installation, and that of your address",
             "der Mailserver dieser Installation und der Ihrer Adresse";
         Camera => "your own camera", "Ihre eigene Kamera";
+        Buyer => "somebody who gives something for it", "jemand, der etwas dafür gibt";
+        Advertiser => "somebody who advertises with it", "jemand, der damit wirbt";
     }
 }
 
@@ -161,6 +165,7 @@ plain! {
     Protection {
         Clear => "readable to the server's operator", "für den Betreiber des Servers lesbar";
         AccountKey => "encrypted under your own key", "mit Ihrem eigenen Schlüssel verschlüsselt";
+        InstanceKey => "encrypted under the key of this installation", "mit dem Schlüssel dieser Installation verschlüsselt";
         EpochKey => "encrypted under an hourly key of the camera", "mit einem stündlichen Schlüssel der Kamera verschlüsselt";
         WrappedKey => "a key, encrypted under the key above it", "ein Schlüssel, mit dem Schlüssel darüber verschlüsselt";
         Hash => "only a hash of a random secret", "nur ein Hash eines zufälligen Geheimnisses";
@@ -192,6 +197,7 @@ impl Retention {
             Self::Account => "bis das Konto geschlossen wird".into(),
             Self::Session => "bis zur Abmeldung oder zum Ablauf".into(),
             Self::LastUse => "höchstens eine Stunde nach der letzten Aufzeichnung, die es braucht".into(),
+            Self::Answer => "bis ein Jahr nach der Antwort".into(),
         }
     }
 }

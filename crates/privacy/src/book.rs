@@ -309,7 +309,7 @@ pub(crate) mod tests {
                     "a for x by consent\na to others\na kept days 20\n",
                 ),
             ],
-            BTreeMap::new(),
+            BTreeMap::from([("C3.13".into(), Clause { state: ClauseState::Kept, says: "You are answered.".into() })]),
         )
         .unwrap()
     }

@@ -31,6 +31,12 @@ pub struct Copied {
     pub export: crate::ExportId,
 }
 
+/// A request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requested {
+    pub request: crate::RequestId,
+}
+
 /// A person, and what they gave or took back consent to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chosen {
@@ -50,6 +56,27 @@ pub const HOUSEHOLD_CLOSING: &str = "privacy.household_closing";
 pub const EXPORT_READY: &str = "privacy.export_ready";
 /// A new version of the policy was published. [`Informed`] to each person.
 pub const POLICY_CHANGED: &str = "privacy.policy_changed";
+/// Somebody without an account asked, and must show that the address is theirs. [`Requested`].
+pub const REQUEST_ASKED: &str = "privacy.request_asked";
+/// A request is to be answered: its clock runs. [`Requested`].
+pub const REQUEST_OPENED: &str = "privacy.request_opened";
+/// A request was given more time. [`Requested`].
+pub const REQUEST_EXTENDED: &str = "privacy.request_extended";
+/// A request was answered. [`Requested`].
+pub const REQUEST_ANSWERED: &str = "privacy.request_answered";
+/// A request was not answered in time. [`Requested`].
+pub const REQUEST_OVERDUE: &str = "privacy.request_overdue";
 
 /// Every kind.
-pub const KINDS: [&str; 5] = [CHOSEN, CLOSING, HOUSEHOLD_CLOSING, EXPORT_READY, POLICY_CHANGED];
+pub const KINDS: [&str; 10] = [
+    CHOSEN,
+    CLOSING,
+    HOUSEHOLD_CLOSING,
+    EXPORT_READY,
+    POLICY_CHANGED,
+    REQUEST_ASKED,
+    REQUEST_OPENED,
+    REQUEST_EXTENDED,
+    REQUEST_ANSWERED,
+    REQUEST_OVERDUE,
+];

@@ -1,6 +1,7 @@
-//! What this context itself holds of a person: consents, objections, acceptances and copies.
+//! What this context itself holds of a person: consents, objections, acceptances, copies and requests.
 
-use crate::{DATA_MAP, acceptance, export, ledger};
+use crate::{DATA_MAP, acceptance, export, ledger, request};
+use accounts::{AccountId, ColumnKeys};
 use async_trait::async_trait;
 use base::Result;
 use db::{
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 pub struct Own {
     pub db: Db,
+    pub keys: ColumnKeys,
     /// Where the copies lie.
     pub exports: PathBuf,
 }
@@ -23,6 +25,13 @@ const ROWS: &[Rows] = &[
     Rows { map: ledger::MAP, about: OF_ACCOUNT, erased: OF_ACCOUNT, times: &["at"], sealed_by: None },
     Rows { map: acceptance::MAP, about: OF_ACCOUNT, erased: OF_ACCOUNT, times: &["at"], sealed_by: None },
     Rows { map: export::MAP, about: OF_ACCOUNT, erased: OF_ACCOUNT, times: &["created", "ready"], sealed_by: None },
+    Rows {
+        map: request::MAP,
+        about: OF_ACCOUNT,
+        erased: OF_ACCOUNT,
+        times: &["asked", "confirmed", "due", "extended", "answered"],
+        sealed_by: Some("account"),
+    },
 ];
 
 #[async_trait]
@@ -40,7 +49,8 @@ impl Holder for Own {
     }
 
     async fn collect(&self, subject: &Subject, sink: &mut dyn Sink) -> Result<()> {
-        holding::collect(&self.db, ROWS, subject, sink, holding::no_key).await
+        let key = |owner| async move { self.keys.of_account(AccountId::from_bytes(owner)).await };
+        holding::collect(&self.db, ROWS, subject, sink, key).await
     }
 
     async fn erase(&self, subject: &Subject) -> Result<()> {

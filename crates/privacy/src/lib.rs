@@ -1,5 +1,5 @@
 //! A person's rights over what is held of them: the policy they accept, consents, objections, the copy of their data,
-//! closing and erasing.
+//! closing and erasing, and what they ask beyond that.
 //!
 //! [`Privacy`] is the door. It is given the holders and does not know which contexts exist: what it tells, copies and
 //! erases is what they answer for.
@@ -8,6 +8,7 @@ mod acceptance;
 mod archive;
 pub mod book;
 mod certificate;
+mod desk;
 pub mod erasure;
 mod export;
 pub mod fact;
@@ -16,8 +17,10 @@ pub mod ledger;
 pub mod markup;
 pub mod page;
 mod record;
+mod request;
 mod schema;
 mod sealed;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -25,13 +28,15 @@ mod versions;
 pub use acceptance::Acceptance;
 pub use book::Book;
 pub use certificate::Stays;
+pub use desk::{Asker, Filed, Open};
 pub use erasure::{Closing, Plan, Reason};
 pub use export::{Download, Export, ExportId};
 pub use record::Record;
+pub use request::{Answer, Decision, Extension, Question, Refusal, Request, RequestId, RequestKind};
 pub use schema::migrations;
 
 use accounts::{AccountId, Accounts, ColumnKeys};
-use base::{Result, World};
+use base::{Error, Result, World};
 use db::{ColumnKey, Db};
 use policy::{Held, Holder, Subject, Table};
 use std::{path::PathBuf, sync::Arc};
@@ -47,6 +52,7 @@ pub const DATA_MAP: &[Table] = &[
     certificate::MAP,
     export::MAP,
     export::FILES,
+    request::MAP,
 ];
 
 /// Who runs the installation, as the policy's page says it.
@@ -102,14 +108,20 @@ impl std::ops::Deref for Privacy {
 }
 
 impl Privacy {
-    /// The rights over what these holders have. The database is migrated. The policy's own consistency is checked.
+    /// The rights over what these holders have. The database is migrated. The policy's own consistency is checked, and that the
+    /// data map keeps the rules of [`policy::rule`].
     pub fn new(parts: Parts) -> Result<Self> {
+        let faults = policy::rule::faults(&parts.map);
+        if !faults.is_empty() {
+            return Err(Error::internal(format!("the data map breaks the policy: {}", faults.join("; "))));
+        }
         Ok(Self::with_book(parts, Book::embedded()?))
     }
 
     fn with_book(parts: Parts, book: Book) -> Self {
         let Parts { db, world, keys, accounts, mut holders, map, record, exports, operator } = parts;
-        let own: Arc<dyn Holder> = Arc::new(holder::Own { db: db.clone(), exports: exports.clone() });
+        let own: Arc<dyn Holder> =
+            Arc::new(holder::Own { db: db.clone(), keys: keys.clone(), exports: exports.clone() });
         // Before the accounts, which stand last.
         holders.insert(holders.len().saturating_sub(1), own);
         let record = Record::at(&record);

@@ -6,6 +6,7 @@ use crate::{
     book::{ClauseState, Version},
     ledger,
     markup::{escaped, html},
+    terms,
 };
 use base::{Result, Time};
 use policy::{Category, Label, Language, Personal, Place, Plain, Table, consent::Choice, enforce};
@@ -14,8 +15,8 @@ use std::fmt::Write;
 
 /// The style of the pages. It stands inside them; whoever serves one allows it by its hash.
 pub const STYLE: &str = "\
-:root{color-scheme:light dark;--ink:#1c2430;--soft:#55606e;--page:#fff;--line:#d5dbe3;--accent:#0a5fb4;--kept:#0b6b3a;--add:#d9f2e1;--del:#fbdcdc}\
-@media (prefers-color-scheme:dark){:root{--ink:#e6eaf0;--soft:#a3aebc;--page:#12161c;--line:#313a46;--accent:#7cb8ff;--kept:#6bd39b;--add:#123d27;--del:#4d1d1f}}\
+:root{color-scheme:light dark;--ink:#1c2430;--soft:#55606e;--page:#fff;--line:#d5dbe3;--accent:#0a5fb4;--kept:#0b6b3a;--fault:#b3261e;--add:#d9f2e1;--del:#fbdcdc}\
+@media (prefers-color-scheme:dark){:root{--ink:#e6eaf0;--soft:#a3aebc;--page:#12161c;--line:#313a46;--accent:#7cb8ff;--kept:#6bd39b;--fault:#ffb4ab;--add:#123d27;--del:#4d1d1f}}\
 *{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);font:16px/1.6 system-ui,sans-serif}\
 main,header,footer{max-width:46rem;margin:0 auto;padding:0 1rem}header{padding-top:1.5rem}main{padding-bottom:2rem}\
 nav{display:flex;flex-wrap:wrap;gap:.25rem 1rem}a{color:var(--accent)}h1{font-size:1.7rem;line-height:1.25}h2{font-size:1.25rem;margin-top:2rem}\
@@ -23,7 +24,12 @@ nav{display:flex;flex-wrap:wrap;gap:.25rem 1rem}a{color:var(--accent)}h1{font-si
 .kept{color:var(--kept)}.planned{color:var(--soft);border-style:dashed}:target{outline:2px solid var(--accent)}\
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.875rem;min-width:40rem}th,td{text-align:left;vertical-align:top;padding:.4rem .6rem .4rem 0;border-bottom:1px solid var(--line)}\
 .facts{color:var(--soft);font-size:.875rem;overflow-wrap:anywhere}ins{background:var(--add)}del{background:var(--del)}pre{white-space:pre-wrap;font:inherit}\
-ul{padding-left:1.2rem}a:focus-visible{outline:2px solid var(--accent);outline-offset:2px}";
+.ask{font-size:.75rem;text-decoration:none;border-radius:50%;padding:0 .3rem}dt{font-weight:600}dd{margin:0 0 .6rem}\
+form{display:grid;gap:1rem;max-width:34rem}label{display:grid;gap:.25rem}\
+input,select,textarea,button{font:inherit;color:inherit;background:var(--page);border:1px solid var(--soft);border-radius:.4rem;padding:.6rem}\
+button{background:var(--accent);border-color:var(--accent);color:var(--page);font-weight:600;justify-self:start;padding:.6rem 1.2rem}\
+.fault{margin:0;color:var(--fault)}blockquote{margin:1rem 0;padding-left:1rem;border-left:3px solid var(--line)}\
+ul{padding-left:1.2rem}:focus-visible{outline:2px solid var(--accent);outline-offset:2px}";
 
 /// The words of the pages.
 struct Words {
@@ -50,6 +56,8 @@ struct Words {
     material: &'static str,
     compare: &'static str,
     from_to: &'static str,
+    ask: &'static str,
+    terms: &'static str,
 }
 
 const ENGLISH: Words = Words {
@@ -83,6 +91,8 @@ const ENGLISH: Words = Words {
     material: "asked for again",
     compare: "compare with the version before",
     from_to: "What changed",
+    ask: "Ask about this",
+    terms: "What the words mean",
 };
 
 const GERMAN: Words = Words {
@@ -116,6 +126,8 @@ const GERMAN: Words = Words {
     material: "wird erneut vorgelegt",
     compare: "mit der Fassung davor vergleichen",
     from_to: "Was sich geändert hat",
+    ask: "Dazu fragen",
+    terms: "Was die Wörter bedeuten",
 };
 
 fn words(language: Language) -> &'static Words {
@@ -192,8 +204,8 @@ fn browser(map: &[Table], language: Language) -> Vec<[String; 3]> {
     kept.flat_map(|table| table.columns).map(|entry| row(entry.name, &entry.label)).collect()
 }
 
-/// A page around its content.
-fn page(language: Language, path: &str, title: &str, content: &str) -> String {
+/// A page around its content. `path` is where it stands, escaped.
+pub fn frame(language: Language, path: &str, title: &str, content: &str) -> String {
     let words = words(language);
     let other = match language {
         Language::English => Language::German,
@@ -202,7 +214,8 @@ fn page(language: Language, path: &str, title: &str, content: &str) -> String {
     let join = if path.contains('?') { '&' } else { '?' };
     format!(
         "<!doctype html>\n<html lang=\"{code}\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{title} – Nightjar</title>\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <meta name=\"referrer\" content=\"same-origin\"><title>{title} – Nightjar</title>\
          <style>{STYLE}</style></head><body><header><nav aria-label=\"{title}\"><a href=\"/\">Nightjar</a>\
          <a href=\"/privacy?lang={code}\">{}</a><a href=\"/privacy/versions?lang={code}\">{}</a>\
          <a href=\"/privacy.json\">{}</a>\
@@ -252,7 +265,7 @@ impl Privacy {
         if version.number == self.book.current(self.world.clock.now()).number {
             self.tables(&mut out, language);
         }
-        page(language, path, words.title, &out)
+        frame(language, path, words.title, &out)
     }
 
     fn facts(&self, out: &mut String, version: &Version, language: Language) {
@@ -297,6 +310,9 @@ impl Privacy {
             let _ = write!(out, "<li>{}</li>", escaped(purpose.says(language)));
         }
         out.push_str("</ul>");
+        if enforce!(C0_3) {
+            explained(out, language);
+        }
     }
 
     /// The page that lists all versions.
@@ -330,7 +346,7 @@ impl Privacy {
                 version.sha256(language)
             );
         }
-        page(language, "/privacy/versions", words.versions, &(out + "</ul>"))
+        frame(language, "/privacy/versions", words.versions, &(out + "</ul>"))
     }
 
     /// The page that shows how one version becomes another.
@@ -345,7 +361,7 @@ impl Privacy {
                 _ => write!(out, "{text}"),
             };
         }
-        Ok(page(language, &format!("/privacy/diff?from={from}&amp;to={to}"), words.from_to, &(out + "</pre>")))
+        Ok(frame(language, &format!("/privacy/diff?from={from}&amp;to={to}"), words.from_to, &(out + "</pre>")))
     }
 
     /// The policy for programs, by the Data Privacy Vocabulary of the W3C.
@@ -397,7 +413,7 @@ fn version_word(language: Language) -> &'static str {
 }
 
 /// The day of an instant, in UTC.
-fn date(time: Time) -> String {
+pub fn date(time: Time) -> String {
     time.to_string().split('T').next().unwrap_or_default().to_owned()
 }
 
@@ -408,7 +424,28 @@ fn clause(book: &Book, id: &str, language: Language) -> String {
         Some(ClauseState::Kept) => ("kept", words.kept),
         _ => ("planned", words.planned),
     };
-    format!("<a class=\"clause {class}\" id=\"{id}\" href=\"#{id}\" title=\"{state}\">{id}</a>")
+    let mark = format!("<a class=\"clause {class}\" id=\"{id}\" href=\"#{id}\" title=\"{state}\">{id}</a>");
+    match enforce!(C0_3) {
+        true => mark + &question(id, language),
+        false => mark,
+    }
+}
+
+/// The way from a clause to the form in which one asks about it.
+fn question(id: &str, language: Language) -> String {
+    let (ask, code) = (words(language).ask, language.code());
+    format!(
+        " <a class=\"ask\" href=\"/privacy/ask?clause={id}&amp;lang={code}\" title=\"{ask}\" aria-label=\"{ask}: {id}\">?</a>"
+    )
+}
+
+/// What the words of the page mean.
+fn explained(out: &mut String, language: Language) {
+    let _ = write!(out, "<h2 id=\"words\">{}</h2><dl>", words(language).terms);
+    for (term, meaning) in terms::of(language) {
+        let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", escaped(term), escaped(meaning));
+    }
+    out.push_str("</dl>");
 }
 
 #[cfg(test)]

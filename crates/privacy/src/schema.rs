@@ -3,15 +3,15 @@
 use sea_orm_migration::{
     prelude::*,
     schema::{
-        big_integer, big_integer_null, binary_len, blob, boolean, integer, small_integer, string_len, text, text_null,
-        uuid,
+        big_integer, big_integer_null, binary_len, binary_len_null, blob, blob_null, boolean, integer, small_integer,
+        string_len, string_len_null, text, text_null, uuid, uuid_null,
     },
     sea_orm::{ConnectionTrait, DbBackend},
 };
 
 /// The migrations of this context.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(First)]
+    vec![Box::new(First), Box::new(Requests)]
 }
 
 struct First;
@@ -41,6 +41,23 @@ impl MigrationTrait for First {
             connection.execute_unprepared(trigger).await?;
         }
         Ok(())
+    }
+}
+
+struct Requests;
+
+impl MigrationName for Requests {
+    fn name(&self) -> &str {
+        "m20261124_1600_requests"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Requests {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.create_table(requests()).await?;
+        let mut open = Index::create().name("requests_open").table("requests").to_owned();
+        manager.create_index(open.col("answered").col("due").to_owned()).await
     }
 }
 
@@ -146,5 +163,27 @@ fn exports() -> TableCreateStatement {
         .col(big_integer("created"))
         .col(big_integer_null("ready"))
         .col(text_null("error"))
+        .to_owned()
+}
+
+fn requests() -> TableCreateStatement {
+    table("requests")
+        .col(uuid("id").primary_key())
+        .col(uuid_null("account"))
+        .col(blob_null("address"))
+        .col(binary_len_null("address_index", 32))
+        .col(string_len("kind", 16))
+        .col(string_len_null("clause", 16))
+        .col(blob("text"))
+        .col(string_len("language", 2))
+        .col(big_integer("asked"))
+        .col(big_integer_null("confirmed"))
+        .col(big_integer("due"))
+        .col(big_integer_null("extended"))
+        .col(blob_null("extension"))
+        .col(string_len_null("decision", 16))
+        .col(blob_null("answer"))
+        .col(big_integer_null("answered"))
+        .col(big_integer_null("alarmed"))
         .to_owned()
 }

@@ -705,3 +705,177 @@ async fn a_copy_of_any_size_takes_little_memory() {
     let kilobytes: u64 = peak.split(' ').next().unwrap().parse().unwrap();
     assert!(kilobytes <= 256 * 1024);
 }
+
+fn question(text: &str) -> Question {
+    Question::new(RequestKind::Access, Some("C3.13".to_owned()), text, Language::German).unwrap()
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Office {
+    fn terminal(&self) -> Caller {
+        Caller::system(self.ada.household())
+    }
+
+    /// The facts of that kind, oldest first.
+    async fn facts(&self, kind: &str) -> usize {
+        let sql = "SELECT body FROM facts WHERE kind = ?";
+        self.db.conn().query_all_raw(self.db.statement(sql, [kind.into()])).await.unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_answered_within_thirty_days_once_extended_with_reasons_and_an_alarm_where_it_is_not() {
+    policy::prove!(C3_13);
+    db::testing::each(all_migrations, |db| async move {
+        let office = Office::open(db).await;
+        let (privacy, ada, terminal) = (&office.privacy, &office.ada, office.terminal());
+        let asked = office.world.clock.now();
+        let request = privacy.ask(ada, question(" What else is there of me?\r\nZoë ")).await.unwrap();
+        assert_eq!((request.due, request.overdue), (asked + 30 * DAY, false));
+        assert_eq!(
+            (request.text.as_str(), request.clause.as_deref()),
+            ("What else is there of me?\nZoë", Some("C3.13"))
+        );
+        let open = |all, overdue| Open { all, overdue };
+        assert_eq!(privacy.open_requests().await.unwrap(), open(1, 0));
+
+        office.clock.advance(29 * DAY);
+        let none = privacy.answer_request(&terminal, request.id, Decision::Granted, " \n", vec![]).await.unwrap_err();
+        assert_eq!((none.kind(), none.at_field()), (Kind::OutOfRange, Some("reasons")), "no answer without reasons");
+        assert_eq!(privacy.extend_request(&terminal, request.id, "").await.unwrap_err().kind(), Kind::OutOfRange);
+        privacy.extend_request(&terminal, request.id, "An archive must be searched").await.unwrap();
+        let again = privacy.extend_request(&terminal, request.id, "And another").await.unwrap_err();
+        assert_eq!(again.kind(), Kind::Conflict, "once");
+        let mine = privacy.requests(ada).await.unwrap().remove(0);
+        assert_eq!(mine.due, asked + 90 * DAY);
+        assert_eq!(mine.extension.unwrap().reason, "An archive must be searched");
+
+        office.clock.advance(61 * DAY + Duration::from_secs(1));
+        for _ in 0..2 {
+            privacy.look_after_requests().await.unwrap();
+        }
+        assert_eq!(privacy.open_requests().await.unwrap(), open(1, 1));
+        assert_eq!(office.facts(fact::REQUEST_OVERDUE).await, 1, "the alarm is raised once");
+        assert!(privacy.desk(&terminal).await.unwrap()[0].request.overdue);
+
+        let refusal = Refusal { item: "the letters".into(), reason: "they are somebody else's".into() };
+        let answer = |decision, refused: Vec<Refusal>| {
+            privacy.answer_request(&terminal, request.id, decision, "Found in the cellar", refused)
+        };
+        for (decision, refused) in [(Decision::Partly, vec![]), (Decision::Granted, vec![refusal.clone()])] {
+            assert_eq!(answer(decision, refused).await.unwrap_err().at_field(), Some("refused"), "{decision:?}");
+        }
+        answer(Decision::Partly, vec![refusal.clone()]).await.unwrap();
+        assert_eq!(answer(Decision::Granted, vec![]).await.unwrap_err().kind(), Kind::Conflict, "one answer");
+        let given = privacy.requests(ada).await.unwrap().remove(0).answer.unwrap();
+        assert_eq!((given.decision, given.reasons.as_str()), (Decision::Partly, "Found in the cellar"));
+        assert_eq!(given.refused, [refusal]);
+        assert_eq!(privacy.open_requests().await.unwrap(), open(0, 0));
+        let told = [fact::REQUEST_OPENED, fact::REQUEST_EXTENDED, fact::REQUEST_ANSWERED];
+        for kind in told {
+            assert_eq!(office.facts(kind).await, 1, "{kind}");
+        }
+        office.clock.advance(366 * DAY);
+        privacy.look_after_requests().await.unwrap();
+        assert!(privacy.requests(ada).await.unwrap().is_empty(), "a year after the answer it goes");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_asked_is_bounded_sealed_seen_by_its_person_and_the_operator_and_goes_with_the_person() {
+    db::testing::each(all_migrations, |db| async move {
+        let office = Office::open(db).await;
+        let (privacy, ada, terminal) = (&office.privacy, &office.ada, office.terminal());
+        for wrong in ["", " \n\t ", &"x".repeat(10_001), "\u{1b}[2J"] {
+            let refused = Question::new(RequestKind::Deletion, None, wrong, Language::English).unwrap_err();
+            assert_eq!((refused.kind(), refused.at_field()), (Kind::OutOfRange, Some("text")), "{wrong:?}");
+        }
+        let unknown = Question { clause: Some("C99".into()), ..question("x") };
+        assert_eq!(privacy.ask(ada, unknown).await.unwrap_err().at_field(), Some("clause"));
+        assert_eq!(privacy.ask(&terminal, question("x")).await.unwrap_err().kind(), Kind::Denied, "a person asks");
+        privacy.ask(ada, question(&"ü".repeat(5000))).await.unwrap();
+        for _ in 1..20 {
+            privacy.ask(ada, question("Zaubernuss")).await.unwrap();
+        }
+        assert_eq!(privacy.ask(ada, question("one more")).await.unwrap_err().kind(), Kind::TooMany);
+
+        let accounts = accounts::Accounts::new(office.db.clone(), office.world.clone(), column_keys());
+        let (ben, _) = accounts.add_by_hand(&terminal, "Ben", accounts::Role::Member).await.unwrap();
+        let ben = accounts.begin_demo_session(ben, Label::browser("")).await.unwrap().caller;
+        assert!(privacy.requests(&ben).await.unwrap().is_empty());
+        assert_eq!(privacy.desk(&ben).await.unwrap_err().kind(), Kind::Denied);
+        let id = privacy.requests(ada).await.unwrap()[0].id;
+        let meddled = privacy.answer_request(&ben, id, Decision::Refused, "no", vec![]).await.unwrap_err();
+        assert_eq!(meddled.kind(), Kind::Denied);
+        assert_eq!(privacy.desk(ada).await.unwrap().len(), 20, "the owner of the installation answers");
+
+        let stored =
+            office.db.conn().query_all_raw(office.db.statement("SELECT text FROM requests", [])).await.unwrap();
+        for row in stored {
+            let sealed: Vec<u8> = row.try_get_by_index(0).unwrap();
+            assert!(!sealed.windows(10).any(|window| window == b"Zaubernuss"));
+        }
+        let own =
+            holder::Own { db: office.db.clone(), keys: column_keys(), exports: office.folder.path().join("exports") };
+        let subject = Subject { account: ada.account().unwrap().bytes(), households: vec![] };
+        assert_eq!(own.remaining(&subject).await.unwrap(), [("requests", 20)]);
+        own.erase(&subject).await.unwrap();
+        assert_eq!(own.remaining(&subject).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everybody_can_ask_and_nobody_is_asked_where_they_live() {
+    policy::prove!(C3_14);
+    db::testing::each(all_migrations, |db| async move {
+        let office = Office::open(db).await;
+        let (privacy, terminal) = (&office.privacy, office.terminal());
+        let ask = |address: &'static str| privacy.ask_without_account(address, question("Am I in your pictures?"));
+        for address in ["zoe@example.org", "li@例え.jp", "sam@example.us"] {
+            let id = ask(address).await.unwrap();
+            privacy.confirm_for(&office.ada, id).await.expect(address);
+            office.clock.advance(DAY);
+        }
+        assert_eq!(privacy.open_requests().await.unwrap(), Open { all: 3, overdue: 0 });
+        for wrong in ["", "zoe", "zoe@example.org\r\nBcc: eve@example.org", "a@b@example.org"] {
+            let refused = privacy.ask_without_account(wrong, question("x")).await.unwrap_err();
+            assert_eq!(refused.at_field(), Some("address"), "{wrong:?}");
+        }
+
+        let id = ask("kim@example.org").await.unwrap();
+        office.clock.advance(2 * DAY);
+        let early = privacy.answer_request(&terminal, id, Decision::Refused, "x", vec![]).await.unwrap_err();
+        assert_eq!(early.kind(), Kind::Conflict, "nothing is told before it is known who asks");
+        let follow = privacy.follow_up_of(id).await.unwrap();
+        assert_eq!(privacy.follow_up(&follow).await.unwrap().confirmed, None);
+        assert_eq!(privacy.confirm_request(&follow).await.unwrap_err().kind(), Kind::NotFound, "another link confirms");
+        let confirm = privacy.confirmation_of(id).await.unwrap();
+        let now = office.world.clock.now();
+        for _ in 0..2 {
+            assert_eq!(privacy.confirm_request(&confirm).await.unwrap(), id);
+            office.clock.advance(DAY);
+        }
+        assert_eq!(privacy.follow_up(&follow).await.unwrap().due, now + 30 * DAY, "the clock begins once");
+        assert_eq!(office.facts(fact::REQUEST_OPENED).await, 4);
+        let filed = privacy.request(id).await.unwrap();
+        assert_eq!(filed.asker.address.unwrap().open(), "kim@example.org");
+        assert_eq!(filed.asker.account, None);
+        privacy.answer_request(&terminal, id, Decision::Granted, "You are not", vec![]).await.unwrap();
+        assert_eq!(privacy.follow_up(&follow).await.unwrap().answer.unwrap().reasons, "You are not");
+        for forged in ["", "AAAA", &follow.expose()[1..], &"A".repeat(64)] {
+            assert_eq!(privacy.follow_up(&Secret::new(forged.into())).await.unwrap_err().kind(), Kind::NotFound);
+        }
+
+        for _ in 0..9 {
+            ask("flooded@example.org").await.unwrap();
+        }
+        assert_eq!(office.facts(fact::REQUEST_ASKED).await, 4 + 3, "nobody is flooded with mails");
+        office.clock.advance(8 * DAY);
+        privacy.look_after_requests().await.unwrap();
+        assert_eq!(privacy.desk(&terminal).await.unwrap().len(), 4, "what nobody confirms goes after a week");
+    })
+    .await;
+}

@@ -44,6 +44,13 @@ const EXPECTED: &[(&str, [u16; 12])] = &[
     ("GET /privacy/diff", [200; 12]),
     ("GET /.well-known/gpc.json", [200; 12]),
     ("GET /.well-known/dnt/", [200; 12]),
+    ("GET /.well-known/nightjar.json", [200; 12]),
+    ("GET /privacy/ask", [200; 12]),
+    // The form without a word in it.
+    ("POST /privacy/ask", [422; 12]),
+    ("GET /privacy/request/confirm", [200; 12]),
+    ("POST /privacy/request/confirm", [404; 12]),
+    ("GET /privacy/request", [404; 12]),
     // One's rights belong to a person: a token of the household has none. A token for undoing is wrong here.
     ("GET /api/v1/privacy", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
     ("POST /api/v1/privacy/acceptance", [401, 204, 204, 204, 204, 204, 403, 403, 403, 403, 403, 403]),
@@ -51,6 +58,13 @@ const EXPECTED: &[(&str, [u16; 12])] = &[
     ("PUT /api/v1/privacy/consents", [401, 204, 204, 204, 204, 204, 403, 403, 403, 403, 403, 403]),
     ("GET /api/v1/privacy/consents/{id}/receipt", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
     ("POST /api/v1/privacy/objections", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/privacy/requests", [401, 201, 201, 201, 201, 201, 403, 403, 403, 403, 403, 403]),
+    ("GET /api/v1/privacy/requests", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    // The owner of the installation in person, and no program. The id is of no request.
+    ("GET /api/v1/privacy/desk", [401, 403, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/privacy/desk/{id}/answer", [401, 403, 404, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/privacy/desk/{id}/extend", [401, 403, 404, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("POST /api/v1/privacy/desk/{id}/confirm", [401, 403, 404, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     ("POST /api/v1/privacy/export", [401, 202, 202, 202, 202, 202, 403, 403, 403, 403, 403, 403]),
     ("GET /api/v1/privacy/export", [401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
     ("DELETE /api/v1/privacy/export/{id}", [401, 404, 404, 404, 404, 404, 403, 403, 403, 403, 403, 403]),
@@ -288,7 +302,7 @@ impl Scene {
             }
             "init.mp4" | "segment.m4s" | "thumbnail.jpg" | "snapshot.jpg" => format!("?at={start}"),
             "diff" => "?from=1&to=1".into(),
-            "certificate" => "?token=wrong".into(),
+            "certificate" | "request" | "confirm" if !operation.contains("/desk/") => "?token=wrong".into(),
             _ => String::new(),
         }
     }
@@ -298,6 +312,11 @@ impl Scene {
             "POST /api/v1/privacy/acceptance" => json!({ "version": 1, "language": "en" }),
             "PUT /api/v1/privacy/consents" => json!({ "purpose": "activity-notices", "given": true, "language": "en" }),
             "POST /api/v1/privacy/objections" => json!({ "purpose": "view-log", "objected": true, "language": "de" }),
+            "POST /api/v1/privacy/requests" => {
+                json!({ "kind": "question", "text": "What is a clause?", "language": "en" })
+            }
+            "POST /api/v1/privacy/desk/{id}/answer" => json!({ "decision": "granted", "reasons": "Gladly" }),
+            "POST /api/v1/privacy/desk/{id}/extend" => json!({ "reason": "It is much" }),
             "POST /api/v1/privacy/export" => json!({ "footage": false }),
             "POST /api/v1/privacy/close" => json!({}),
             "POST /api/v1/privacy/report-minor" => json!({ "account": self.invited().await.uuid() }),
@@ -366,6 +385,10 @@ impl Scene {
         let path = path.replace("{id}", &id).replace("{account}", &id).replace("{number}", "1");
         let path = path.replace("{name}", "nobody") + &self.query(operation);
         let method: Method = method.parse().expect("a method");
+        if operation == "POST /privacy/ask" {
+            let form = crate::served::form(&path, &self.caller(column).await, &[("kind", "question"), ("text", "")]);
+            return self.served.send(form).await.status.as_u16();
+        }
         let answer = self.served.ask(method, &path, &self.caller(column).await, self.body(operation).await).await;
         if operation.ends_with("/privacy/close") && answer.status == 200 {
             let undo = answer.json()["undo"].as_str().expect("a token").to_owned();

@@ -2,7 +2,7 @@
 
 use crate::{
     house::House,
-    served::{Answer, Credential, Served, request},
+    served::{Answer, Credential, Served, form, request},
 };
 use http::Method;
 
@@ -122,4 +122,105 @@ async fn no_account_is_made_unless_the_policy_was_accepted_by_itself() {
     let given: Vec<_> =
         centre["consents"].as_array().unwrap().iter().filter(|consent| consent["given"] == true).collect();
     assert!(given.is_empty(), "a new account has agreed to nothing else");
+}
+
+/// The mail-less house of these tests with its names.
+async fn named(names: &[&str]) -> Served {
+    let names = names.iter().map(ToString::to_string).collect();
+    Served::with(House::in_memory().await, api::Http { names, ..api::Http::default() })
+}
+
+#[tokio::test]
+async fn one_policy_governs_every_name_of_an_installation_and_no_other_name_is_answered() {
+    policy::prove!(C0_4);
+    let served = named(&["cams.example", "app.cams.example", "eu.cams.example"]).await;
+    let at = async |host: &str, path: &str| get(&served, path, &[("host", host)]).await;
+    let here = at("127.0.0.1", "/.well-known/nightjar.json").await.json();
+    let version = at("127.0.0.1", "/privacy/versions/1?lang=de").await;
+    assert_eq!((&here["product"], &here["policy"]["version"]), (&"nightjar".into(), &1.into()));
+    assert_eq!(version.status, 200);
+    assert!(text(&version).contains(here["policy"]["sha256"]["de"].as_str().unwrap()));
+    for host in ["cams.example", "APP.cams.example", "eu.cams.example:8480", "localhost"] {
+        assert_eq!(at(host, "/.well-known/nightjar.json").await.json(), here, "{host}");
+        let json = at(host, "/privacy.json").await.json();
+        assert_eq!(
+            (&json["version"], &json["sha256"]),
+            (&here["policy"]["version"], &here["policy"]["sha256"]),
+            "{host}"
+        );
+        assert_eq!(
+            text(&at(host, "/privacy?lang=en").await),
+            text(&at("localhost", "/privacy?lang=en").await),
+            "{host}"
+        );
+    }
+    for unknown in ["us.cams.example", "cams.example.evil.example", "example"] {
+        for path in ["/.well-known/nightjar.json", "/privacy", "/", "/api/v1/session"] {
+            assert_eq!(at(unknown, path).await.status, 421, "{unknown} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_word_is_explained_and_from_each_clause_one_comes_to_a_question_about_it() {
+    policy::prove!(C0_3);
+    let served = Served::new(House::in_memory().await);
+    let house = &served.house;
+    for language in ["en", "de"] {
+        let page = text(&get(&served, &format!("/privacy?lang={language}"), &[]).await);
+        for (id, _) in house.privacy.book().clauses() {
+            assert!(page.contains(&format!("href=\"/privacy/ask?clause={id}&amp;lang={language}\"")), "{id}");
+        }
+        let (policy, words) = page.split_once("<h2 id=\"words\">").expect("the words are explained");
+        for (term, meaning) in privacy::terms::of(policy::Language::parse(language).unwrap()) {
+            assert!(words.contains(&format!("<dt>{term}</dt>")) && meaning.len() > 20);
+            let root = term.to_lowercase().chars().take(9).collect::<String>();
+            assert!(policy.to_lowercase().contains(&root), "{term} stands in the policy");
+        }
+    }
+    let member = house.accounts.ensure_demo_owner(house.household, "Ada").await.unwrap();
+    let session = served.session(member).await;
+    let long = "x".repeat(10_001);
+    for as_whom in [Credential::Nobody, session.clone()] {
+        let ask = served.ask(Method::GET, "/privacy/ask?clause=C6.2&lang=de", &as_whom, None).await;
+        let ask = text(&ask);
+        assert!(ask.contains("<html lang=\"de\">") && ask.contains("name=\"clause\" value=\"C6.2\""));
+        let stranger = matches!(as_whom, Credential::Nobody);
+        assert_eq!(ask.contains("name=\"address\""), stranger, "whoever signed in is known");
+        let filled = |text| [("kind", "question"), ("clause", "C6.2"), ("text", text), ("address", "zoe@example.org")];
+        for wrong in ["", " ", &long] {
+            let again = served.send(form("/privacy/ask", &as_whom, &filled(wrong))).await;
+            assert_eq!(again.status, 422);
+            let again = String::from_utf8(again.body).unwrap();
+            assert!(again.contains("role=\"alert\"") && again.contains("value=\"C6.2\""), "nothing is lost");
+        }
+        let sent = served.send(form("/privacy/ask", &as_whom, &filled("Who holds the <key>?"))).await;
+        assert_eq!((sent.status.as_u16(), &sent.headers["cache-control"]), (200, &"no-store".parse().unwrap()));
+    }
+    let mine = served.ask(Method::GET, "/api/v1/privacy/requests", &session, None).await.json();
+    assert_eq!((&mine["items"][0]["clause"], &mine["items"][0]["kind"]), (&"C6.2".into(), &"question".into()));
+    let desk = served.ask(Method::GET, "/api/v1/privacy/desk", &session, None).await.json();
+    let strangers = desk["items"].as_array().unwrap().iter().find(|filed| filed["account"].is_null()).unwrap();
+    assert_eq!((&strangers["clause"], &strangers["address"]), (&"C6.2".into(), &"zoe@example.org".into()));
+    assert_eq!(strangers["confirmed"], serde_json::Value::Null);
+    assert_eq!(get(&served, "/privacy/ask?clause=C99%22%3E%3Cscript%3E", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_form_asks_nobody_where_they_live_and_treats_all_alike() {
+    policy::prove!(C3_14);
+    let served = Served::new(House::in_memory().await);
+    let forms = async |headers: &[(&'static str, &str)]| text(&get(&served, "/privacy/ask?lang=en", headers).await);
+    let here = forms(&[("accept-language", "de-DE")]).await;
+    assert!(!here.contains("country") && !here.contains("residen"), "there is no field for it");
+    for from in ["en-US", "ja-JP", "pt-BR", "xx"] {
+        let headers = [("accept-language", from), ("cf-ipcountry", "US"), ("x-forwarded-for", "203.0.113.7")];
+        assert_eq!(forms(&headers).await, here, "{from}");
+        let fields = [("kind", "deletion"), ("text", "All of it"), ("address", "sam@example.us")];
+        let mut request = form("/privacy/ask", &Credential::Nobody, &fields);
+        request.headers_mut().insert("accept-language", from.parse().unwrap());
+        let sent = served.send(request).await;
+        assert_eq!(sent.status, 200, "{from}");
+        assert!(text(&sent).contains("thirty days") && text(&sent).contains("/privacy/request?token="), "{from}");
+    }
 }

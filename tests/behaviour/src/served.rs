@@ -140,3 +140,17 @@ pub fn request(method: Method, path: &str, as_whom: &Credential, body: Option<Va
     }
     .expect("a request")
 }
+
+/// The same with a form, as a page without scripts sends it.
+pub fn form(path: &str, as_whom: &Credential, fields: &[(&str, &str)]) -> Request<Body> {
+    let mut request = request(Method::POST, path, as_whom, None);
+    let fields = fields.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect::<Vec<_>>();
+    *request.body_mut() = Body::from(fields.join("&"));
+    request.headers_mut().insert("content-type", "application/x-www-form-urlencoded".parse().expect("a header"));
+    request
+}
+
+/// Every byte as `%XX`.
+fn escaped(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}

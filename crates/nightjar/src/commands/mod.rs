@@ -7,6 +7,7 @@ pub mod demo;
 pub mod doctor;
 pub mod key;
 pub mod minor;
+pub mod request;
 pub mod serve;
 pub mod setup_url;
 pub mod simulate;

@@ -237,7 +237,7 @@ pub struct Accepted {
     language: String,
 }
 
-fn spoken(code: &str) -> Result<Language> {
+pub(super) fn spoken(code: &str) -> Result<Language> {
     Ok(Language::parse(code).ok_or_else(|| Error::invalid("the policy is there in en and de").field("language"))?)
 }
 

@@ -1,8 +1,10 @@
-//! A person's rights: the policy as pages, and the privacy centre.
+//! A person's rights: the policy as pages, the privacy centre, and what people ask beyond it.
 
+pub mod ask;
 pub mod centre;
 pub mod leaving;
 pub mod policy;
+pub mod requests;
 
 use ::policy::{Language, consent::Method};
 use http::{HeaderMap, header};

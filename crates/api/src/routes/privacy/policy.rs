@@ -66,12 +66,12 @@ impl Version {
     }
 }
 
-/// A page: its style is allowed by its hash, and nothing else is.
-fn page(html: String) -> Response {
+/// A page: its style is allowed by its hash, its forms come here, and nothing else is.
+pub(super) fn page(html: String) -> Response {
     static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, STYLE.as_bytes());
         let text = format!(
-            "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
             BASE64_STANDARD.encode(digest)
         );
         HeaderValue::from_str(&text).expect("a hash is base64")
@@ -152,6 +152,48 @@ pub async fn diff(
 pub async fn gpc(State(app): State<Arc<App>>) -> axum::Json<Value> {
     let since = app.privacy.book().current(app.world.clock.now()).effective;
     axum::Json(json!({ "gpc": true, "lastUpdate": since }))
+}
+
+/// Which version of the policy holds here: the same at every address, for every app and service of the installation.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WellKnown)]
+pub struct Governed {
+    /// `nightjar`.
+    product: &'static str,
+    policy: PolicyInForce,
+}
+
+/// The policy in force.
+#[derive(Serialize, ToSchema)]
+pub struct PolicyInForce {
+    version: u32,
+    #[schema(value_type = String, format = DateTime)]
+    effective: Time,
+    /// Of its texts.
+    sha256: Hashes,
+    /// Where it stands, at this same address.
+    page: &'static str,
+}
+
+/// SHA-256 of the text in each language.
+#[derive(Serialize, ToSchema)]
+pub struct Hashes {
+    en: String,
+    de: String,
+}
+
+/// Which policy governs this address: the one of the installation.
+#[utoipa::path(get, path = "/.well-known/nightjar.json", tag = "policy", responses((status = 200, body = Governed)))]
+pub async fn governed(State(app): State<Arc<App>>) -> axum::Json<Governed> {
+    let current = app.privacy.book().current(app.world.clock.now());
+    let [en, de] = Language::ALL.map(|language| current.sha256(language));
+    let policy = PolicyInForce {
+        version: current.number,
+        effective: current.effective,
+        sha256: Hashes { en, de },
+        page: "/privacy",
+    };
+    axum::Json(Governed { product: "nightjar", policy })
 }
 
 /// That nobody is tracked (Tracking Preference Expression, section 6.5).
