@@ -139,7 +139,8 @@ fn flood(place: &Place) -> Result<Vec<Figure>> {
     let home = Visit { server: site.address, from: Ipv4Addr::LOCALHOST };
     let url = site.say(&["setup-url"])?;
     let token = url.rsplit(['#', '=', '/']).next().ok_or("no token")?;
-    let choice = serde_json::json!({ "token": token.trim(), "login": "Ada", "password": PASSWORD, "zone": "UTC" });
+    let choice =
+        serde_json::json!({ "token": token.trim(), "login": "Ada", "password": PASSWORD, "zone": "UTC", "policy": 1 });
     let (status, answer) = home.ask("POST", "/api/v1/setup", "", &choice.to_string())?;
     let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")?.split(';').next());
     let cookie = cookie.filter(|_| status == 201).ok_or_else(|| format!("the owner cannot be made: {status}"))?;

@@ -20,6 +20,7 @@ bare('a new server is set up by its link, once; signing in works with the right 
 		await page.getByRole('button', { name: 'Set up' }).click();
 		await plain(page.getByText('The two passwords differ.')).toBeVisible();
 		await page.getByLabel('New password again').fill(PASSWORD);
+		await page.getByLabel('I have read the privacy policy').check();
 		await page.getByLabel('Time zone of the household').selectOption('Europe/Paris');
 		await accessible(page);
 		await page.getByRole('button', { name: 'Set up' }).click();
@@ -54,6 +55,7 @@ bare('a new server is set up by its link, once; signing in works with the right 
 		await other.goto(link);
 		await other.getByLabel('New password', { exact: true }).fill(PASSWORD);
 		await other.getByLabel('New password again').fill(PASSWORD);
+		await other.getByLabel('I have read the privacy policy').check();
 		await other.getByRole('button', { name: 'Set up' }).click();
 		await plain(other.getByText('No camera is shared with you at this time')).toBeVisible();
 		await plain(other.getByRole('link', { name: 'Add camera' })).toHaveCount(0);
@@ -121,6 +123,7 @@ bare(
 			await page.getByLabel('User name').fill('ada');
 			await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
 			await page.getByLabel('New password again').fill(PASSWORD);
+			await page.getByLabel('I have read the privacy policy').check();
 			await page.getByRole('button', { name: 'Set up' }).click();
 			await plain(page.getByText('No camera yet')).toBeVisible();
 			for (const [index, name] of ['Cellar', 'Porch'].entries()) {
@@ -313,6 +316,7 @@ bare('an account takes its data along, closes, comes back, closes again and is e
 		await page.getByLabel('User name').fill('ada');
 		await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
 		await page.getByLabel('New password again').fill(PASSWORD);
+		await page.getByLabel('I have read the privacy policy').check();
 		await page.getByRole('button', { name: 'Set up' }).click();
 	};
 	const close = async () => {

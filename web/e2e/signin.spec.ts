@@ -15,6 +15,7 @@ test('an account is opened by an app, a recovery code and a passkey, and its pag
 		await page.getByLabel('User name').fill('ada');
 		await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
 		await page.getByLabel('New password again').fill(PASSWORD);
+		await page.getByLabel('I have read the privacy policy').check();
 		await page.getByRole('button', { name: 'Set up' }).click();
 		await expect(page.getByText('No camera yet')).toBeVisible();
 		const signOut = async () => {

@@ -128,6 +128,8 @@ pub struct NewLink {
 /// What a link for choosing a password is for, to show its form.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// None: the household's first owner, whose account is made with the link.
+    pub account: Option<AccountId>,
     pub role: Role,
     /// The login of the account; none while the household has no owner, who then chooses one.
     pub login: Option<Pii<String>>,
@@ -173,11 +175,13 @@ impl Accounts {
     pub async fn setup(&self, token: &Secret<String>) -> Result<Setup> {
         let (link, account) = self.find_link(token, Purpose::Setup).await?;
         let expires = Time::from_micros(link.expires);
-        let Some(account) = account else { return Ok(Setup { role: Role::Owner, login: None, expires }) };
+        let Some(account) = account else {
+            return Ok(Setup { account: None, role: Role::Owner, login: None, expires });
+        };
         let household = link.household.map(HouseholdId::from);
         let place = self.place_of(account.id.into(), household).await?;
         let role = place.map_or(Role::Guest, |(_, role)| role);
-        Ok(Setup { role, login: Some(self.login_of(&account).await?), expires })
+        Ok(Setup { account: Some(account.id.into()), role, login: Some(self.login_of(&account).await?), expires })
     }
 
     /// Uses up the link: sets the password (and the login, which a household's first owner must choose), ends the

@@ -134,6 +134,17 @@ impl Connect {
 
     /// Switches a topic on or off. `Everything` can only be switched off.
     pub async fn choose(&self, account: AccountId, topic: Topic, wanted: bool) -> Result<()> {
+        self.write_choice(self.db.conn(), account, topic, wanted).await
+    }
+
+    /// The same, in the transaction that `conn` is.
+    pub(crate) async fn write_choice(
+        &self,
+        conn: &impl ConnectionTrait,
+        account: AccountId,
+        topic: Topic,
+        wanted: bool,
+    ) -> Result<()> {
         if wanted && topic == Topic::Everything {
             return Err(Error::invalid("what is wanted is switched on one by one").field("topic"));
         }
@@ -149,6 +160,6 @@ impl Connect {
             .update_columns([Column::Wanted, Column::Changed])
             .to_owned();
         let insert = Entity::insert_many(rows).on_conflict(replace);
-        insert.exec_without_returning(self.db.conn()).await.map(drop).map_err(db::error)
+        insert.exec_without_returning(conn).await.map(drop).map_err(db::error)
     }
 }

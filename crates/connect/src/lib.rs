@@ -7,6 +7,7 @@
 mod address;
 mod choice;
 mod dkim;
+pub mod fact;
 mod holder;
 mod inbox;
 mod letter;

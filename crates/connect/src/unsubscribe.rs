@@ -3,7 +3,10 @@
 //! A token names an account and a topic, or the index of an address, and carries an HMAC of that under the key of the
 //! instance. It is no secret worth stealing: all that it can do is stop mail.
 
-use crate::{Address, Connect, Topic};
+use crate::{
+    Address, Connect, Topic,
+    fact::{UNSUBSCRIBED, Unsubscribed},
+};
 use accounts::AccountId;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base::{Error, Kind, Result};
@@ -97,7 +100,7 @@ impl Connect {
             return Ok(Outcome::Nothing);
         }
         let stopped = match stop {
-            Stop::Topic(account, topic) => self.choose(account, topic, false).await,
+            Stop::Topic(account, topic) => self.stop(Unsubscribed { account, topic }).await,
             Stop::Address(index) => self.suppress_index(index).await,
         };
         match stopped {
@@ -106,6 +109,14 @@ impl Connect {
             Err(error) if error.kind() == Kind::Conflict => Ok(Outcome::Nothing),
             Err(error) => Err(Error::unavailable("this could not be noted; try again").because(error)),
         }
+    }
+
+    /// With effect at once; that it was said is told on, to where consents are written down.
+    async fn stop(&self, stopped: Unsubscribed) -> Result<()> {
+        let tx = self.db.begin().await?;
+        self.write_choice(&tx, stopped.account, stopped.topic, false).await?;
+        db::outbox::emit(&tx, &self.world, UNSUBSCRIBED, &stopped).await?;
+        tx.commit().await.map_err(db::error)
     }
 }
 

@@ -7,7 +7,10 @@ use accounts::{
     fact::{self, About, Accepted, Belonging},
 };
 use base::{Error, Kind, Result};
-use connect::{Connect, Factor, Link, Note, Notice, Topic};
+use connect::{
+    Connect, Factor, Link, Note, Notice, Topic,
+    fact::{UNSUBSCRIBED, Unsubscribed},
+};
 use db::outbox::{Fact, Reactions};
 use devices::{
     Devices,
@@ -41,6 +44,7 @@ pub fn reactions(accounts: Accounts, devices: Devices, connect: Connect, privacy
         .on(fact::SECOND_FACTOR_GUESSED, desk.tell(Notice::FactorChanged { what: Factor::Guessed }))
         .on(fact::RECOVERY_USED, desk.tell(Notice::RecoveryUsed))
         .on(fact::POLICY_ACCEPTED, desk.react(Desk::accepted))
+        .on(UNSUBSCRIBED, desk.react(Desk::unsubscribed))
         .on(rights::CHOSEN, desk.react(Desk::chosen))
         .on(rights::CLOSING, desk.react(Desk::closing))
         .on(rights::HOUSEHOLD_CLOSING, desk.react(Desk::left))
@@ -182,6 +186,15 @@ impl Desk {
         match Choice::parse(&choice) {
             Some(Choice::ActivityNotices) => self.connect.choose(account, Topic::Views, given).await,
             Some(Choice::Analytics) | None => Ok(()),
+        }
+    }
+
+    async fn unsubscribed(self, fact: Fact) -> Result<()> {
+        let Unsubscribed { account, topic } = fact.body()?;
+        match topic {
+            Topic::Views | Topic::Everything => self.privacy.withdraw_by_mail(account, Choice::ActivityNotices).await,
+            // These are sent without consent, until they are switched off.
+            Topic::Household => Ok(()),
         }
     }
 

@@ -42,6 +42,7 @@ words! {
         Gpc => "gpc",
         Dnt => "dnt",
         Api => "api",
+        Mail => "mail",
     }
 }
 

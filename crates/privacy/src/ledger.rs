@@ -240,7 +240,18 @@ impl Privacy {
 
     /// Gives or takes back a consent, with effect at once. Saying again what holds already adds no line.
     pub async fn choose(&self, caller: &Caller, choice: Choice, given: bool, said: Said) -> Result<()> {
-        let account = caller.require_person()?;
+        self.write_choice(caller.require_person()?, choice, given, said).await
+    }
+
+    /// Notes that a person took a consent back by the way out of a mail, which needs no signing in. `NotFound` once the account
+    /// is gone.
+    pub async fn withdraw_by_mail(&self, account: AccountId, choice: Choice) -> Result<()> {
+        let language = self.accounts.contact(account).await?.language;
+        let language = Language::parse(language.as_str()).unwrap_or(Language::English);
+        self.write_choice(account, choice, false, Said { language, method: Method::Mail }).await
+    }
+
+    async fn write_choice(&self, account: AccountId, choice: Choice, given: bool, said: Said) -> Result<()> {
         let before = standing(&self.lines(account).await?, choice).state;
         let state = match (given, before) {
             (true, State::Given | State::Renewed) => return Ok(()),

@@ -37,7 +37,7 @@ fn cookie<'a>(answer: &'a Answer, name: &str) -> Option<(&'a str, &'a str)> {
 async fn inhabited() -> (Arc<Served>, Answer) {
     let served = Arc::new(Served::new(House::in_memory().await));
     let link = served.house.accounts.create_setup_link(&served.house.caller()).await.expect("a link").token;
-    let choice = json!({ "token": link.expose(), "login": "Ada", "password": PASSWORD, "zone": "UTC" });
+    let choice = json!({ "token": link.expose(), "login": "Ada", "password": PASSWORD, "zone": "UTC", "policy": 1 });
     let made = served.ask(Method::POST, "/api/v1/setup", &Credential::Nobody, Some(choice)).await;
     assert_eq!(made.status, 201);
     (served, made)

@@ -2,7 +2,7 @@
 
 use crate::{
     house::House,
-    served::{Credential, Served},
+    served::{Credential, Served, form},
 };
 use accounts::{AccountId, Label, NewAccount, SignedUp, fact};
 use base::{Secret, Shutdown};
@@ -307,6 +307,120 @@ async fn the_demo_shows_the_mail_of_a_sign_up_and_its_link_opens_the_account() {
     let body = serde_json::json!({ "token": token });
     let verified = served.ask(Method::POST, "/api/v1/sign-up/verify", &Credential::Nobody, Some(body)).await;
     assert_eq!(verified.status, 200, "{:?}", String::from_utf8_lossy(&verified.body));
+    shutdown.begin();
+    for part in parts {
+        part.await.unwrap();
+    }
+}
+
+/// Waits for something that a reaction brings about.
+async fn until<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T {
+    for _ in 0..300 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it did not happen in fifteen seconds");
+}
+
+/// The newest mail to an address that would have gone out, once there are so many.
+async fn shown(house: &House, to: &str, count: usize) -> connect::Letter {
+    until(|| async {
+        let mails = house.connect.shown().await.expect("the mails");
+        let mails: Vec<_> = mails.into_iter().filter(|mail| mail.to == to).collect();
+        (mails.len() >= count).then_some(mails)?.into_iter().next().map(|newest| newest.letter)
+    })
+    .await
+}
+
+/// The path of an address of ours that stands in a mail.
+fn path_in(letter: &connect::Letter, beginning: &str) -> String {
+    let address =
+        letter.text.split_whitespace().find(|word| word.starts_with(&format!("https://cams.example/{beginning}")));
+    address.expect("the address").strip_prefix("https://cams.example").expect("ours").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_by_the_way_out_of_a_mail_has_taken_the_consent_back_with_a_receipt() {
+    let writing = Writing::new(Post::Shown).await;
+    let (shutdown, parts) = (writing.shutdown.clone(), writing.parts);
+    let served = Served::new(writing.house);
+    let house = &served.house;
+    let account = person(house, "ada@example.org").await;
+    let ada = served.session(account).await;
+    let wanted = serde_json::json!({ "household": true, "views": true });
+    assert_eq!(served.ask(Method::PUT, "/api/v1/inbox/choices", &ada, Some(wanted)).await.status, 204);
+    let consent = || async {
+        let consents = served.ask(Method::GET, "/api/v1/privacy/consents", &ada, None).await.json();
+        consents.as_array().unwrap().iter().find(|one| one["purpose"] == "activity-notices").unwrap().clone()
+    };
+    assert_eq!(consent().await["state"], "ConsentGiven", "a switch is a consent too");
+    let seen = Notice::FirstView { person: "Ben".into(), camera: "Porch".into() };
+    house.connect.notify(account, seen).await.unwrap();
+    let letter = shown(house, "ada@example.org", 1).await;
+    let way_out = letter.one_click.expect("a way out").strip_prefix("https://cams.example").unwrap().to_owned();
+    assert_eq!(served.ask(Method::POST, &way_out, &Credential::Nobody, None).await.status, 200);
+    let line = until(|| async { Some(consent().await).filter(|line| line["state"] == "ConsentWithdrawn") }).await;
+    assert_eq!((&line["given"], &line["method"]), (&false.into(), &"mail".into()));
+    let receipt = format!("/api/v1/privacy/consents/{}/receipt", line["receipt"].as_str().unwrap());
+    let receipt = served.ask(Method::GET, &receipt, &ada, None).await.json();
+    assert_eq!(receipt["dpv:hasConsentStatus"]["@type"], "dpv:ConsentWithdrawn");
+    assert_eq!(receipt["dpv:hasNotice"]["dct:language"], "de");
+    shutdown.begin();
+    for part in parts {
+        part.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_without_an_account_asks_by_a_page_confirms_by_mail_and_reads_the_answer() {
+    prove!(C3_13, C3_14);
+    let writing = Writing::new(Post::Shown).await;
+    let (shutdown, parts) = (writing.shutdown.clone(), writing.parts);
+    let served = Served::new(writing.house);
+    let house = &served.house;
+    let owner = house.accounts.ensure_demo_owner(house.household, "Ada").await.unwrap();
+    let ada = served.session(owner).await;
+    let fields = [
+        ("kind", "access"),
+        ("clause", "C3.15"),
+        ("text", "Bin ich auf Ihren <Bildern>?"),
+        ("address", "kim@example.org"),
+        ("language", "de"),
+    ];
+    let page = served.send(form("/privacy/ask", &Credential::Nobody, &fields)).await;
+    assert!(!String::from_utf8(page.body).unwrap().contains("token="), "only the mail has the link");
+    let confirm = path_in(&shown(house, "kim@example.org", 1).await, "privacy/request/confirm?token=");
+    let open = async |method, path: &str| {
+        let answer = served.ask(method, path, &Credential::Nobody, None).await;
+        (answer.status.as_u16(), String::from_utf8(answer.body).unwrap())
+    };
+    assert_eq!(open(Method::GET, &confirm).await.0, 200);
+    let desk = async || served.ask(Method::GET, "/api/v1/privacy/desk", &ada, None).await.json()["items"][0].clone();
+    assert_eq!(desk().await["confirmed"], Value::Null, "looking confirms nothing");
+    assert_eq!(open(Method::POST, &confirm).await.0, 200);
+    let follow = path_in(&shown(house, "kim@example.org", 2).await, "privacy/request?token=");
+    let (_, state) = open(Method::GET, &format!("{follow}&lang=de")).await;
+    assert!(state.contains("&lt;Bildern&gt;") && state.contains("Sie wird bearbeitet"), "{state}");
+    let waiting = until(|| async {
+        let inbox = served.ask(Method::GET, "/api/v1/inbox", &ada, None).await.json();
+        inbox["items"].as_array().unwrap().iter().find(|item| item["kind"] == "request_waiting").cloned()
+    });
+    assert!(waiting.await["link"]["url"].as_str().unwrap().ends_with("/privacy-centre#desk"), "the owner is told");
+
+    let filed = desk().await;
+    let answer = format!("/api/v1/privacy/desk/{}/answer", filed["id"].as_str().unwrap());
+    let refused = serde_json::json!([{ "item": "Die Einfahrt", "reason": "Darauf sind andere" }]);
+    let words = serde_json::json!({ "decision": "partly", "reasons": "Auf der Haustür", "refused": refused });
+    assert_eq!(served.ask(Method::POST, &answer, &ada, Some(words.clone())).await.status, 204);
+    assert_eq!(served.ask(Method::POST, &answer, &ada, Some(words)).await.status, 409, "one answer");
+    let told = path_in(&shown(house, "kim@example.org", 3).await, "privacy/request?token=");
+    assert_eq!(told, follow);
+    let (_, state) = open(Method::GET, &format!("{follow}&lang=de")).await;
+    for said in ["zum Teil entsprochen", "Auf der Haustür", "Die Einfahrt", "Darauf sind andere"] {
+        assert!(state.contains(said), "{said}");
+    }
     shutdown.begin();
     for part in parts {
         part.await.unwrap();

@@ -224,3 +224,38 @@ async fn the_form_asks_nobody_where_they_live_and_treats_all_alike() {
         assert!(text(&sent).contains("thirty days") && text(&sent).contains("/privacy/request?token="), "{from}");
     }
 }
+
+#[tokio::test]
+async fn whoever_sets_up_by_a_link_accepts_the_policy_by_itself_and_is_asked_once() {
+    policy::prove!(C0_5);
+    let served = Served::new(House::in_memory().await);
+    let house = &served.house;
+    let owners = house.accounts.create_setup_link(&house.caller()).await.unwrap().token;
+    let post = async |path: &str, body| served.ask(Method::POST, path, &Credential::Nobody, Some(body)).await;
+    let look = async |token: &str| post("/api/v1/setup/link", serde_json::json!({ "token": token })).await.json();
+    assert_eq!(look(owners.expose()).await["policy"], 1);
+    let choice = |token: &str, policy: serde_json::Value| {
+        serde_json::json!({
+            "token": token, "login": "ada", "password": "seven quiet nightjars sing", "policy": policy, "language": "de",
+        })
+    };
+    for missing in [serde_json::Value::Null, 0.into(), 9.into()] {
+        let refused = post("/api/v1/setup", choice(owners.expose(), missing.clone())).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["field"]), (422, &"policy".into()), "{missing}");
+    }
+    let made = post("/api/v1/setup", choice(owners.expose(), 1.into())).await;
+    assert_eq!(made.status, 201, "the link was not used up by a refusal");
+    let cookie = made.headers["set-cookie"].to_str().unwrap().split([';', '=']).nth(1).unwrap().to_owned();
+    let centre = served.ask(Method::GET, "/api/v1/privacy", &Credential::Session(cookie), None).await.json();
+    assert_eq!((&centre["policy"]["accepted"], centre["policy"]["accepted_at"].is_string()), (&1.into(), true));
+
+    let (ben, link) = house.accounts.add_by_hand(&house.caller(), "Ben", accounts::Role::Member).await.unwrap();
+    assert_eq!(look(link.token.expose()).await["policy"], 1, "nobody accepts for somebody else");
+    let ben_sets_up = |token: &str, policy: serde_json::Value| serde_json::json!({ "token": token, "password": "seven quiet nightjars sing", "policy": policy });
+    let made = post("/api/v1/setup", ben_sets_up(link.token.expose(), 1.into())).await;
+    assert_eq!(made.status, 201);
+    assert_eq!(house.privacy.accepted(ben).await.unwrap().map(|accepted| accepted.version), Some(1));
+    let again = house.accounts.renew_link(&house.caller(), ben).await.unwrap().token;
+    assert_eq!(look(again.expose()).await["policy"], serde_json::Value::Null, "asked once");
+    assert_eq!(post("/api/v1/setup", ben_sets_up(again.expose(), serde_json::Value::Null)).await.status, 201);
+}

@@ -232,7 +232,7 @@ async fn whoever_was_invited_signs_in_and_the_cookie_is_for_this_host_alone() {
     let setup = served.house.accounts.create_setup_link(&served.house.caller()).await.unwrap();
     let password = "seven quiet nightjars";
     let choice = serde_json::json!({
-        "token": setup.token.expose(), "login": "ada", "password": password, "zone": "Europe/Paris",
+        "token": setup.token.expose(), "login": "ada", "password": password, "zone": "Europe/Paris", "policy": 1, "language": "de",
     });
     let set_up = served.ask(Method::POST, "/api/v1/setup", &Credential::Nobody, Some(choice.clone())).await;
     assert_eq!(set_up.status, 201, "{}", String::from_utf8_lossy(&set_up.body));

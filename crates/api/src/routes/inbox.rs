@@ -5,8 +5,12 @@ use crate::{
     auth::Who,
     error::Result,
     extract::{Json, Path, Query},
-    routes::List,
+    routes::{
+        List,
+        privacy::{centre::method, language},
+    },
 };
+use ::privacy::ledger::Said;
 use accounts::Language;
 use axum::{
     extract::State,
@@ -143,11 +147,17 @@ pub async fn choices(State(app): State<Arc<App>>, Who(caller): Who) -> Result<ax
 pub async fn choose(
     State(app): State<Arc<App>>,
     Who(caller): Who,
+    headers: HeaderMap,
     Json(body): Json<MailChoices>,
 ) -> Result<StatusCode> {
     let account = caller.require_person()?;
     app.connect.choose(account, connect::Topic::Household, body.household).await?;
-    app.connect.choose(account, connect::Topic::Views, body.views).await?;
+    if app.connect.topics(account).await?.contains(&(connect::Topic::Views, !body.views)) {
+        let language = language(None, &headers);
+        let said = Said { language, method: method(&caller) };
+        app.privacy.choose(&caller, ::policy::consent::Choice::ActivityNotices, body.views, said).await?;
+        app.connect.choose(account, connect::Topic::Views, body.views).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

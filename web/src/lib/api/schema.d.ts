@@ -44,6 +44,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/nightjar.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which policy governs this address: the one of the installation.
+         * @description Anyone may call it.
+         */
+        get: operations["get_well_known_nightjar_json"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/openapi.json": {
         parameters: {
             query?: never;
@@ -1197,6 +1217,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/privacy/desk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every request, the most urgent first. For an owner of the household whose installation this is, in person.
+         * @description Needs the scope `admin`.
+         */
+        get: operations["get_privacy_desk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/desk/{id}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a request. The person is told.
+         * @description Needs the scope `admin`.
+         */
+        post: operations["post_privacy_desk_id_answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/desk/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Note that one knows who asks, where no mail could show it: from now on the clock runs.
+         * @description Needs the scope `admin`.
+         */
+        post: operations["post_privacy_desk_id_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/desk/{id}/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take sixty days more for a request, once. The person is told why.
+         * @description Needs the scope `admin`.
+         */
+        post: operations["post_privacy_desk_id_extend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/privacy/erase": {
         parameters: {
             query?: never;
@@ -1341,6 +1441,30 @@ export interface paths {
          */
         put: operations["put_privacy_report_minor_account"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's requests, the newest first.
+         * @description Needs a session or a token.
+         */
+        get: operations["get_privacy_requests"];
+        put?: never;
+        /**
+         * Ask about other data: what no button of the privacy centre does. It is answered within thirty days, with reasons.
+         * @description Needs a session or a token.
+         */
+        post: operations["post_privacy_requests"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1755,7 +1879,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Use up a set-up link: set the password and sign in.
+         * Use up a set-up link: set the password, accept the policy where that is asked for, and sign in.
          * @description Anyone may call it.
          */
         post: operations["post_setup"];
@@ -2035,6 +2159,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/privacy/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The form.
+         * @description Anyone may call it.
+         */
+        get: operations["get_privacy_ask"];
+        put?: never;
+        /**
+         * Ask about data: as the person who is signed in, or with an address that is then confirmed by a link. Nobody is asked where
+         *     they live.
+         * @description Anyone may call it.
+         */
+        post: operations["post_privacy_ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/privacy/diff": {
         parameters: {
             query?: never;
@@ -2049,6 +2198,50 @@ export interface paths {
         get: operations["get_privacy_diff"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/privacy/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a request of somebody without an account stands.
+         * @description Anyone may call it.
+         */
+        get: operations["get_privacy_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/privacy/request/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The page behind the link that confirms a request. It changes nothing.
+         * @description Anyone may call it.
+         */
+        get: operations["get_privacy_request_confirm"];
+        put?: never;
+        /**
+         * Confirm that one asked: the thirty days begin.
+         * @description Anyone may call it.
+         */
+        post: operations["post_privacy_request_confirm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2210,6 +2403,15 @@ export interface components {
          * @enum {string}
          */
         Area: "own_home" | "shared" | "public_view";
+        /** @description What the form sends. */
+        AskForm: {
+            /** @description Of whoever is not signed in. */
+            address?: string;
+            clause?: string;
+            kind?: string;
+            language?: string;
+            text?: string;
+        };
         /** @description The challenge of a sign-in. */
         Asked: {
             challenge: string;
@@ -2410,6 +2612,44 @@ export interface components {
             /** @description The same in words. */
             what: string;
         };
+        /** @description What one asks. */
+        DataQuestion: {
+            /** @description The clause of the policy that it is about, as in `C3.13`. */
+            clause?: string | null;
+            /** @description `access`, `correction`, `deletion`, `objection` or `question`. */
+            kind: string;
+            /** @description `en` or `de`. */
+            language: string;
+            /** @description At most 10 kB. */
+            text: string;
+        };
+        /** @description A request, as the person who asked sees it. */
+        DataRequest: {
+            answer?: components["schemas"]["RequestAnswer"] | null;
+            /** Format: date-time */
+            asked: string;
+            /** @description The clause of the policy that it is about. */
+            clause?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when the clock runs; null until it is known who asks.
+             */
+            confirmed?: string | null;
+            /**
+             * Format: date-time
+             * @description Until when it is answered.
+             */
+            due: string;
+            extension?: components["schemas"]["RequestExtension"] | null;
+            /** Format: uuid */
+            id: string;
+            /** @description `access`, `correction`, `deletion`, `objection` or `question`. */
+            kind: string;
+            /** @description `en` or `de`. */
+            language: string;
+            overdue: boolean;
+            text: string;
+        };
         /** @description What was deleted. */
         Deleted: {
             /** Format: int64 */
@@ -2503,6 +2743,16 @@ export interface components {
             /** @description Whether there is an authenticator app. */
             totp: boolean;
         };
+        /** @description A request with who asked. */
+        FiledRequest: components["schemas"]["DataRequest"] & {
+            /**
+             * Format: uuid
+             * @description Null for somebody without an account.
+             */
+            account?: string | null;
+            /** @description Where they are written to. */
+            address?: string | null;
+        };
         /** @description The login of somebody who forgot the password. */
         Forgotten: {
             login: string;
@@ -2591,6 +2841,11 @@ export interface components {
         GroupForm: {
             cameras: string[];
             name: string;
+        };
+        /** @description SHA-256 of the text in each language. */
+        Hashes: {
+            de: string;
+            en: string;
         };
         /** @description How a camera is doing. */
         Health: {
@@ -2708,6 +2963,11 @@ export interface components {
             expires: string;
             /** @description The user name of the account; null for the first owner, who chooses one. */
             login?: string | null;
+            /**
+             * Format: int32
+             * @description The version of the policy that the person must accept with it; null if they have.
+             */
+            policy?: number | null;
             role: components["schemas"]["RoleName"];
         };
         /** @description The token of a link, from its fragment. */
@@ -2767,6 +3027,36 @@ export interface components {
             next?: string | null;
         };
         /** @description A list. `next` is the cursor of the next page; null on the last. */
+        List_DataRequest: {
+            items: {
+                answer?: components["schemas"]["RequestAnswer"] | null;
+                /** Format: date-time */
+                asked: string;
+                /** @description The clause of the policy that it is about. */
+                clause?: string | null;
+                /**
+                 * Format: date-time
+                 * @description Since when the clock runs; null until it is known who asks.
+                 */
+                confirmed?: string | null;
+                /**
+                 * Format: date-time
+                 * @description Until when it is answered.
+                 */
+                due: string;
+                extension?: components["schemas"]["RequestExtension"] | null;
+                /** Format: uuid */
+                id: string;
+                /** @description `access`, `correction`, `deletion`, `objection` or `question`. */
+                kind: string;
+                /** @description `en` or `de`. */
+                language: string;
+                overdue: boolean;
+                text: string;
+            }[];
+            next?: string | null;
+        };
+        /** @description A list. `next` is the cursor of the next page; null on the last. */
         List_DemoMail: {
             items: {
                 /** Format: date-time */
@@ -2778,6 +3068,19 @@ export interface components {
                 text: string;
                 to: string;
             }[];
+            next?: string | null;
+        };
+        /** @description A list. `next` is the cursor of the next page; null on the last. */
+        List_FiledRequest: {
+            items: (components["schemas"]["DataRequest"] & {
+                /**
+                 * Format: uuid
+                 * @description Null for somebody without an account.
+                 */
+                account?: string | null;
+                /** @description Where they are written to. */
+                address?: string | null;
+            })[];
             next?: string | null;
         };
         /** @description A list. `next` is the cursor of the next page; null on the last. */
@@ -3356,6 +3659,17 @@ export interface components {
             /** Format: int64 */
             kbit_s: number;
         };
+        /** @description The policy in force. */
+        PolicyInForce: {
+            /** Format: date-time */
+            effective: string;
+            /** @description Where it stands, at this same address. */
+            page: string;
+            /** @description Of its texts. */
+            sha256: components["schemas"]["Hashes"];
+            /** Format: int32 */
+            version: number;
+        };
         /** @description What is held about the person, and how things stand. */
         PrivacyCentre: {
             consents: components["schemas"]["Consent"][];
@@ -3435,6 +3749,39 @@ export interface components {
             /** @description The first recovery codes, shown this once; none if the account has some already. */
             recovery_codes: string[];
         };
+        /** @description The answer. */
+        RequestAnswer: {
+            /** Format: date-time */
+            at: string;
+            /** @description `granted`, `partly` or `refused`. */
+            decision: string;
+            reasons: string;
+            refused: components["schemas"]["RequestRefusal"][];
+        };
+        /** @description What is answered. */
+        RequestAnswered: {
+            /** @description `granted`, `partly` or `refused`. */
+            decision: string;
+            /** @description Why, in words for the person. */
+            reasons: string;
+            /** @description What is refused, item by item; must not be empty for `partly`. */
+            refused?: components["schemas"]["RequestRefusal"][];
+        };
+        /** @description Why an answer takes longer. */
+        RequestExtended: {
+            reason: string;
+        };
+        /** @description Why an answer takes longer. */
+        RequestExtension: {
+            /** Format: date-time */
+            at: string;
+            reason: string;
+        };
+        /** @description An item that is refused. */
+        RequestRefusal: {
+            item: string;
+            reason: string;
+        };
         /** @description What stands in the address of the page to which the service sent the browser back. */
         Return: {
             code: string;
@@ -3487,9 +3834,15 @@ export interface components {
         };
         /** @description What the person chooses. */
         SetUp: {
+            language?: components["schemas"]["LanguageCode"] | null;
             /** @description The user name; must be given by the first owner, and renames any other account. */
             login?: string | null;
             password: string;
+            /**
+             * Format: int32
+             * @description The version of the policy that one accepts, where the link asks for it: a box of its own, never ticked beforehand.
+             */
+            policy?: number | null;
             token: string;
             /** @description The household's time zone (IANA), for the first owner. */
             zone?: string | null;
@@ -3775,6 +4128,12 @@ export interface components {
             /** @description As in `20:00`; `24:00` is the end of the day. */
             to: string;
         };
+        /** @description Which version of the policy holds here: the same at every address, for every app and service of the installation. */
+        WellKnown: {
+            policy: components["schemas"]["PolicyInForce"];
+            /** @description `nightjar`. */
+            product: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -3820,6 +4179,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+        };
+    };
+    get_well_known_nightjar_json: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WellKnown"];
                 };
             };
         };
@@ -5616,6 +5994,117 @@ export interface operations {
             };
         };
     };
+    get_privacy_desk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_FiledRequest"];
+                };
+            };
+        };
+    };
+    post_privacy_desk_id_answer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestAnswered"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It has its answer, or nobody knows yet who asks */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No reasons, or no items */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_privacy_desk_id_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_privacy_desk_id_extend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestExtended"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It was extended, answered, or is overdue */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_privacy_erase: {
         parameters: {
             query?: never;
@@ -5821,6 +6310,57 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    get_privacy_requests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_DataRequest"];
+                };
+            };
+        };
+    };
+    post_privacy_requests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DataQuestion"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataRequest"];
+                };
+            };
+            /** @description The text is empty or longer than 10 kB */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -6439,6 +6979,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The policy is not accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     post_setup_link: {
@@ -6794,6 +7343,58 @@ export interface operations {
             };
         };
     };
+    get_privacy_ask: {
+        parameters: {
+            query?: {
+                /** @description The clause that is asked about. */
+                clause?: string | null;
+                /** @description `en` or `de`; else what the browser prefers. */
+                lang?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page with a form */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_privacy_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["AskForm"];
+            };
+        };
+        responses: {
+            /** @description A page that says what happens next */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The form, with what is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     get_privacy_diff: {
         parameters: {
             query: {
@@ -6815,6 +7416,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+        };
+    };
+    get_privacy_request: {
+        parameters: {
+            query: {
+                token: string;
+                /** @description `en` or `de`; else what the browser prefers. */
+                lang?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_privacy_request_confirm: {
+        parameters: {
+            query: {
+                token: string;
+                /** @description `en` or `de`; else what the browser prefers. */
+                lang?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page with a button */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_privacy_request_confirm: {
+        parameters: {
+            query: {
+                token: string;
+                /** @description `en` or `de`; else what the browser prefers. */
+                lang?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page that says so */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

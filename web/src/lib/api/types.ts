@@ -24,6 +24,7 @@ export type Storage = Whole<Schemas['Storage']>;
 export type View = Whole<Schemas['View']>;
 export type Session = Whole<Schemas['Session']>;
 export type Link = Whole<Schemas['Link']>;
+export type SetUp = Schemas['SetUp'];
 export type NewLink = Whole<Schemas['NewLink']>;
 export type Person = Whole<Schemas['Person']>;
 export type OpenSession = Whole<Schemas['OpenSession']>;

@@ -1,6 +1,6 @@
 /** Who is signed in, in which household. One for the whole app. */
 import { api, ask, Problem } from '$lib/api/client';
-import type { Challenge, Right, Session } from '$lib/api/types';
+import type { Challenge, Right, Session, SetUp } from '$lib/api/types';
 import { follow, language } from '$lib/messages';
 
 class Current {
@@ -63,7 +63,7 @@ class Current {
 	}
 
 	/** Sets a password by a link. False if a second factor is asked for. */
-	async setUp(input: { token: string; login?: string; password: string; zone?: string }): Promise<boolean> {
+	async setUp(input: SetUp): Promise<boolean> {
 		const answer = await ask(api.POST('/api/v1/setup', { body: input }));
 		if ('challenge' in answer) return this.arrive(answer);
 		// A new account speaks what its person just read.

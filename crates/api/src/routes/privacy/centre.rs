@@ -300,7 +300,7 @@ pub async fn choose(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn method(caller: &Caller) -> Method {
+pub fn method(caller: &Caller) -> Method {
     match caller.via() {
         accounts::Via::Session(_) => Method::Click,
         _ => Method::Api,

@@ -10,7 +10,7 @@ use ::policy::{Language, consent::Method};
 use http::{HeaderMap, header};
 
 /// The language that is asked for: in the query, else by the browser.
-fn language(asked: Option<&str>, headers: &HeaderMap) -> Language {
+pub fn language(asked: Option<&str>, headers: &HeaderMap) -> Language {
     let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     asked.and_then(Language::parse).unwrap_or_else(|| Language::accepted(wanted))
 }
