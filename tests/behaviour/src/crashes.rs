@@ -1,12 +1,13 @@
 //! What a crash costs: the fragment in flight; after a power cut at most the last second besides.
 
-use crate::house::{self, House, ffmpeg_complaints, installed};
+use crate::{
+    house::{self, House, ffmpeg_complaints, installed},
+    process::Program,
+};
 use base::Range;
 use cloud::Stream;
 use sea_orm::ConnectionTrait;
 use std::{
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -94,52 +95,10 @@ async fn a_power_cut_loses_at_most_the_fragment_in_flight_and_the_last_second() 
     simulator.stop().await;
 }
 
-/// The program, as `make` built it.
-fn nightjar() -> Option<PathBuf> {
-    let named = std::env::var_os("NIGHTJAR_BIN").map(PathBuf::from);
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/nightjar");
-    let found = named.or_else(|| built.canonicalize().ok()).filter(|path| path.exists());
-    if found.is_none() {
-        eprintln!("skipped: the program is not built (NIGHTJAR_BIN)");
-    }
-    found
-}
-
-struct Program {
-    nightjar: PathBuf,
-    folder: tempfile::TempDir,
-}
-
-impl Program {
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.nightjar);
-        command.args(words).arg("--config").arg(self.folder.path().join("config.toml"));
-        command
-    }
-
-    fn say(&self, words: &[&str]) -> String {
-        let output = self.command(words).output().expect("it runs");
-        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{words:?}: {complaint} {}", String::from_utf8_lossy(&output.stdout));
-        String::from_utf8(output.stdout).expect("text")
-    }
-
-    fn serve(&self) -> Child {
-        self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_kills_at_random_leave_a_clean_index_and_lose_no_more_than_a_fragment() {
-    let Some(nightjar) = nightjar() else { return };
+    let Some(program) = Program::new("") else { return };
     let simulator = house::scenes(1).await;
-    let program = Program { nightjar, folder: tempfile::tempdir().expect("a folder") };
-    let data = program.folder.path().join("data");
-    let config = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n[storage]\ndata = \"{}\"\n[cameras]\nallow = [\"127.0.0.0/8\"]\n",
-        data.display()
-    );
-    std::fs::write(program.folder.path().join("config.toml"), config).expect("writable");
     program.say(&["camera", "add", "--name", "Porch", "--url", &simulator.urls()[0].main]);
     let (chance, _) = base::World::test(20);
     let world = base::World::system();
@@ -166,9 +125,8 @@ async fn twenty_kills_at_random_leave_a_clean_index_and_lose_no_more_than_a_frag
 
 /// Lets a server mend what the last kill left, stops it in order, and checks.
 fn checked(program: &Program) -> String {
-    let mut server = program.serve();
+    let server = program.serve();
     std::thread::sleep(Duration::from_secs(4));
-    Command::new("kill").arg(server.id().to_string()).status().expect("kill runs");
-    server.wait().expect("it ended");
+    program.stop(server);
     program.say(&["check", "--json"])
 }

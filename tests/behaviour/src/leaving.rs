@@ -2,6 +2,7 @@
 
 use crate::{
     house::{House, file_db, map, scenes},
+    process::places_of,
     served::{Answer, Credential, Served},
 };
 use accounts::{AccountId, Caller, Role};
@@ -11,7 +12,7 @@ use devices::{CameraId, Settings, grant::Action};
 use http::Method;
 use policy::{Holder, Label, Place, Subject};
 use serde_json::json;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// A word that must not be found anywhere once its person is gone.
 const CANARY: &str = "Zaubernuss-7f3a";
@@ -53,20 +54,6 @@ impl Home {
     fn subject(&self) -> Subject {
         Subject { account: self.owner.bytes(), households: vec![self.house().household.bytes()] }
     }
-}
-
-/// Files below a folder in which a word stands.
-fn places_of(word: &str, folder: &Path) -> Vec<String> {
-    let mut places = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            places.extend(places_of(word, &path));
-        } else if std::fs::read(&path).unwrap().windows(word.len()).any(|window| window == word.as_bytes()) {
-            places.push(path.display().to_string());
-        }
-    }
-    places
 }
 
 #[tokio::test(flavor = "multi_thread")]
