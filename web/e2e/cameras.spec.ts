@@ -75,3 +75,29 @@ test('the probe tells a path that the camera does not have', async ({ page }) =>
 		await cameras.stop();
 	}
 });
+
+test('a Reolink camera is found by its host alone', async ({ page }) => {
+	const cameras = await startCameras(1, ['--reolink']);
+	try {
+		await openDemo(page);
+		await page.goto('/cameras/add');
+		const host = new URL(cameras.apis[0]!).host;
+		await page.getByLabel('Address (RTSP)').fill(host);
+		await page.getByLabel('User name of the camera').fill(CREDENTIALS.user);
+		await page.getByLabel('Password of the camera').fill('wrong');
+		await page.getByRole('button', { name: 'Ask the camera' }).click();
+		await expect(page.getByText('The camera wants another user name or password.')).toBeVisible({ timeout: 15_000 });
+		await page.getByLabel('Password of the camera').fill(CREDENTIALS.password);
+		await page.getByRole('button', { name: 'Ask the camera' }).click();
+		await expect(page.getByText(/This is a Reolink/)).toBeVisible({ timeout: 15_000 });
+		await expect(page.getByText('The camera answers')).toBeVisible({ timeout: 15_000 });
+		await expect(page.getByLabel('Address (RTSP)')).toHaveValue(/^rtsp:\/\//);
+		await expect(page.getByLabel('Name', { exact: true })).not.toHaveValue('');
+		await accessible(page);
+		await page.getByLabel('Record all the time').check();
+		await page.getByRole('button', { name: 'Add camera' }).click();
+		await expect(page.locator('header [data-state=recording]')).toBeVisible({ timeout: 20_000 });
+	} finally {
+		await cameras.stop();
+	}
+});

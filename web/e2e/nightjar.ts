@@ -204,6 +204,8 @@ export async function addAuthenticator(page: Page): Promise<void> {
 export interface Cameras {
 	/** Addresses of the main streams. */
 	urls: string[];
+	/** With `--reolink`: addresses of the devices before them. */
+	apis: string[];
 	/** Causes a fault: `1:freeze:20`. */
 	fault: (line: string) => void;
 	stop: () => Promise<void>;
@@ -215,8 +217,10 @@ export async function startCameras(count: number, args: string[] = []): Promise<
 	const { user, password } = CREDENTIALS;
 	const listen = ['--cameras', String(count), '--listen', '127.0.0.1:0', '--user', user, '--password', password];
 	const program = new Program(BIN, ['simulate', ...listen, ...args]);
-	await program.until(() => program.lines.length >= count);
-	return { urls: program.lines.slice(0, count), fault: (line) => program.tell(line), stop: () => program.stop() };
+	const devices = args.includes('--reolink') ? count : 0;
+	await program.until(() => program.lines.length >= count + devices);
+	const [urls, apis] = [program.lines.slice(0, count), program.lines.slice(count)];
+	return { urls, apis, fault: (line) => program.tell(line), stop: () => program.stop() };
 }
 
 /** RFC 6238: six digits of this half minute. */

@@ -150,6 +150,17 @@ impl Problem {
         Self { kind, title, field, ..problem }
     }
 
+    /// Why a device that has an API of its own tells nothing.
+    pub fn of_device(error: cloud::reolink::Error) -> Self {
+        match error {
+            cloud::reolink::Error::Camera(error) => Self::of_camera(error, devices::Stream::Main),
+            error => {
+                let problem = Self::from(Error::from(error));
+                Self { kind: "/problems/device", title: "The device tells nothing", ..problem }
+            }
+        }
+    }
+
     fn of(kind: &'static str, title: &'static str, status: StatusCode, detail: &str) -> Self {
         Self { kind, title, status: status.as_u16(), detail: detail.into(), field: None, wait: None }
     }

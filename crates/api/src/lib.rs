@@ -201,6 +201,7 @@ pub const TABLE: &[Line] = &[
     open("POST /api/v1/cameras", Needs(CamerasWrite)),
     open("PUT /api/v1/cameras/order", Needs(CamerasWrite)),
     open("POST /api/v1/cameras/probe", Needs(CamerasWrite)),
+    open("POST /api/v1/cameras/identify", Needs(CamerasWrite)),
     open("GET /api/v1/groups", Needs(CamerasRead)),
     open("POST /api/v1/groups", Needs(CamerasWrite)),
     open("PUT /api/v1/groups/{id}", Needs(CamerasWrite)),

@@ -422,6 +422,22 @@ impl Cloud {
         })
     }
 
+    /// What is at an address that somebody typed: a Reolink device with its channels, or an RTSP server; or precisely why
+    /// nothing is found. Wakes no battery camera, and records nothing.
+    pub async fn identify(
+        &self,
+        caller: &Caller,
+        address: &str,
+        credentials: Option<(&str, &str)>,
+    ) -> Result<std::result::Result<camera::Found, camera::reolink::Error>> {
+        caller.require(Scope::CamerasWrite)?;
+        let inner = &self.0;
+        let (username, password) = credentials.unwrap_or_default();
+        let credentials = camera::Credentials::new(username, password)?;
+        let wake = camera::reolink::Wake::No;
+        Ok(camera::identify(address, &credentials, wake, &inner.allow, &inner.parts.world).await)
+    }
+
     /// Whether recording stands still for want of room.
     pub fn is_full(&self) -> bool {
         self.0.recorder.is_full()

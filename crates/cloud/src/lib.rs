@@ -22,7 +22,7 @@ mod schema;
 mod stills;
 pub mod table;
 
-pub use camera::{Error as CameraError, Probe};
+pub use camera::{Device, Error as CameraError, Found, Probe, reolink};
 pub use check::{Problem, ProblemKind, Report};
 pub use devices::Stream;
 pub use facade::{CameraUsage, Cloud, Config, Parts, Status, StreamStatus, Timeline, Usage, target};

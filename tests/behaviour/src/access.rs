@@ -104,6 +104,7 @@ const EXPECTED: &[(&str, [u16; 12])] = &[
     ("GET /api/v1/cameras", [401, 200, 200, 200, 200, 403, 200, 403, 403, 403, 403, 200]),
     ("POST /api/v1/cameras", [401, 403, 201, 403, 201, 403, 403, 403, 403, 403, 403, 201]),
     ("PUT /api/v1/cameras/order", [401, 403, 400, 403, 400, 403, 403, 400, 403, 403, 403, 400]),
+    ("POST /api/v1/cameras/identify", [401, 403, 503, 403, 503, 403, 403, 503, 403, 403, 403, 503]),
     ("POST /api/v1/cameras/probe", [401, 403, 503, 403, 503, 403, 403, 503, 403, 403, 403, 503]),
     ("GET /api/v1/cameras/{id}", [401, 200, 200, 404, 200, 403, 200, 403, 403, 403, 403, 404]),
     ("PATCH /api/v1/cameras/{id}", [401, 403, 200, 403, 200, 403, 403, 403, 403, 403, 403, 404]),
@@ -371,7 +372,7 @@ impl Scene {
             "POST /api/v1/cameras" => json!({ "name": "New", "url": "rtsp://10.0.0.1/", "mode": "off" }),
             // Not the order of anybody's cameras: refused for what it says, once the caller may say it.
             "PUT /api/v1/cameras/order" => json!({ "order": [AccountId::generate(&self.served.house.world)] }),
-            "POST /api/v1/cameras/probe" => json!({ "url": "rtsp://127.0.0.1:1/" }),
+            "POST /api/v1/cameras/probe" | "POST /api/v1/cameras/identify" => json!({ "url": "rtsp://127.0.0.1:1/" }),
             "PATCH /api/v1/cameras/{id}" => json!({ "name": "Renamed" }),
             "POST /api/v1/key/export" => json!({ "passphrase": "correct horse battery" }),
             _ => return None,

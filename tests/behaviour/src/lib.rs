@@ -12,6 +12,7 @@ mod faults;
 mod forgetting;
 mod guessing;
 mod house;
+mod identifying;
 mod issuer;
 mod killed;
 mod leaving;

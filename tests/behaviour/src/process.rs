@@ -85,13 +85,14 @@ impl Program {
 
     /// Starts a server and waits until it answers.
     pub async fn served(&self) -> Child {
-        let server = self.serve();
+        let mut server = self.serve();
         for _ in 0..1200 {
             if self.try_to_ask(Method::GET, "/readyz", None, None).await.is_some_and(|answer| answer.status == 200) {
                 return server;
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
+        let _ = (server.kill(), server.wait());
         panic!("the server was not ready in thirty seconds");
     }
 

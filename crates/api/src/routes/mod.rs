@@ -6,6 +6,7 @@ pub mod cameras;
 mod changes;
 mod factors;
 mod health;
+mod identify;
 mod inbox;
 mod live;
 mod oidc;
@@ -191,6 +192,7 @@ pub fn handlers() -> Vec<Handler> {
         cameras::add,
         cameras::reorder,
         cameras::probe,
+        identify::identify,
         cameras::get,
         cameras::edit,
         cameras::remove,
