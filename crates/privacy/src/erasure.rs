@@ -362,7 +362,8 @@ impl Privacy {
         let open = Entity::find()
             .filter(Column::Account.is_in(members))
             .filter(Column::Reason.eq(Reason::Minor.as_str()))
-            .filter(Column::State.eq(State::Closing.as_str()));
+            .filter(Column::State.eq(State::Closing.as_str()))
+            .filter(Column::Due.gt(self.world.clock.now().micros()));
         let plans = open.order_by_asc(Column::Due).all(self.db.conn()).await.map_err(db::error)?;
         Ok(plans.into_iter().map(|plan| (plan.account.into(), Time::from_micros(plan.due))).collect())
     }
