@@ -1,7 +1,7 @@
 //! How we talk to cameras: RTSP over TCP and UDP, probing, the read loop, the API of Reolink devices.
 //!
 //! [`play`] opens a [`Session`] with a camera; [`Pump`] reads many sessions on few threads and hands access units to
-//! a [`Sink`]; [`probe`] says what a camera sends, or precisely why not; [`reolink`] asks a device about itself; [`identify`] finds out which it is. [`Allow`] decides where cameras may be.
+//! a [`Sink`]; [`probe`] says what a camera sends, or precisely why not; [`reolink`] asks a device about itself; [`identify`] finds out which it is, and [`discovery`] who is there at all. [`Allow`] decides where cameras may be.
 
 mod allow;
 mod auth;
@@ -9,6 +9,7 @@ mod client;
 mod connect;
 mod control;
 mod dialog;
+pub mod discovery;
 mod error;
 mod identify;
 mod message;

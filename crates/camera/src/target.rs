@@ -161,7 +161,7 @@ fn credentials(user: &str) -> Result<Credentials, Error> {
 }
 
 /// Decodes `%XX`; what is no valid escape stays as it is, because people type passwords as they are.
-fn percent_decode(text: &str) -> String {
+pub(crate) fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

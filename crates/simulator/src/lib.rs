@@ -7,6 +7,7 @@ mod auth;
 mod camera;
 mod client;
 mod config;
+mod discovery;
 mod encode;
 mod fault;
 mod load;

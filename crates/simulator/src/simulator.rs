@@ -3,6 +3,7 @@
 use crate::{
     camera::{Alarm, Camera, Stream},
     config::{Config, Daylight, Load, Picture},
+    discovery,
     fault::{Fault, Kind},
     load,
     looped::Loop,
@@ -105,6 +106,13 @@ impl Simulator {
     /// runtime.
     pub fn reolink(&self, config: reolink::Config) -> Result<reolink::Device> {
         reolink::Device::start(config, &self.server.cameras, self.daylight, &self.server.world, &self.stop)
+    }
+
+    /// Lets those devices be found from that address, which is answered: port 3702 with the group of WS-Discovery, or
+    /// any port of loopback, which is asked directly.
+    pub async fn discoverable(&self, devices: &[&reolink::Device], at: SocketAddr) -> Result<SocketAddr> {
+        let cards = devices.iter().map(|device| device.card()).collect();
+        discovery::answer(at, cards, self.stop.child()).await
     }
 
     /// Causes a fault; an error if there is no such camera or it cannot have that fault.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod battery;
+mod discovery;
 mod playback;
 mod quirks;
 mod reads;

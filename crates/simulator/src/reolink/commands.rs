@@ -215,7 +215,7 @@ impl State {
     }
 
     /// The name of the camera at a channel, as it was set.
-    fn set_name(&self, channel: usize) -> String {
+    pub(super) fn shown_name(&self, channel: usize) -> String {
         let factory = settings::of_channel("Osd", self.model, channel, &self.name(channel));
         let osd = factory.map(|factory| self.settings.get("Osd", channel, factory));
         osd.and_then(|osd| Some(osd["osdChannel"]["name"].as_str()?.to_owned())).unwrap_or_default()
@@ -324,7 +324,7 @@ impl State {
         let status = (0..self.model.channels()).map(|number| {
             let online = self.channel(number).is_ok();
             json!({
-                "channel": number, "name": if online { self.set_name(number) } else { String::new() },
+                "channel": number, "name": if online { self.shown_name(number) } else { String::new() },
                 "online": i32::from(online), "sleep": i32::from(online && self.sleeps()),
                 "typeInfo": if online { self.camera_model() } else { "" },
                 "uid": if online { self.model.uid(number + 1) } else { String::new() },

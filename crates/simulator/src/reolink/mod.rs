@@ -16,7 +16,7 @@ mod snapshot;
 
 pub use clock::Clock;
 
-use crate::{Credentials, Daylight, Kind, camera::Camera};
+use crate::{Credentials, Daylight, Kind, camera::Camera, discovery::Card};
 use base::{Error, Result, Shutdown, Time, World};
 use doors::Way;
 use session::Sessions;
@@ -210,6 +210,12 @@ impl Device {
     /// be reached at the simulator's own addresses too.
     pub fn rtsp(&self) -> Option<SocketAddr> {
         self.state.doors.open(Way::Rtsp)
+    }
+
+    /// How it presents itself to who looks for cameras.
+    pub(crate) fn card(&self) -> Card {
+        let (model, name) = (self.state.model, self.state.shown_name(0));
+        Card { id: model.uid(self.state.channels[0].number), name, hardware: model.name().into() }
     }
 
     /// The SHA-256 of its certificate.
