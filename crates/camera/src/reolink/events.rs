@@ -5,6 +5,7 @@ use super::{
     answer::{Command, Outcome, is_on},
 };
 use serde_json::Value;
+use std::sync::atomic::Ordering;
 
 /// What a channel detects now; none for what it cannot tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,16 +22,20 @@ pub struct Events {
 impl Reolink {
     /// What each of these channels detects now; an error for one that is offline. Wakes nobody.
     pub async fn events(&self, channels: &[u8]) -> Result<Vec<Result<Events, Code>>, Error> {
+        if self.older_events.load(Ordering::Relaxed) {
+            return self.events_of_old(channels).await;
+        }
         let commands: Vec<Command> = channels.iter().map(|&channel| Command::channel("GetEvents", channel)).collect();
         let outcomes = self.session.ask(&commands).await?;
-        // Firmware that lacks the command lacks it for every channel, and a jammed one is not asked twice.
-        if !outcomes.is_empty() && outcomes.iter().all(is_missing) {
-            return self.older_events(channels).await;
+        // Firmware that lacks the command lacks it for every channel, for good; one that stumbles may find its feet.
+        if !outcomes.is_empty() && outcomes.iter().all(|outcome| is_missing(outcome) || is_stumbling(outcome)) {
+            self.older_events.store(outcomes.iter().all(is_missing), Ordering::Relaxed);
+            return self.events_of_old(channels).await;
         }
         Ok(outcomes.into_iter().map(|outcome| outcome.map(|value| read(&value))).collect())
     }
 
-    async fn older_events(&self, channels: &[u8]) -> Result<Vec<Result<Events, Code>>, Error> {
+    async fn events_of_old(&self, channels: &[u8]) -> Result<Vec<Result<Events, Code>>, Error> {
         let both = |&channel: &u8| [Command::channel("GetMdState", channel), Command::channel("GetAiState", channel)];
         let commands: Vec<Command> = channels.iter().flat_map(both).collect();
         let outcomes = self.session.ask(&commands).await?;
@@ -44,7 +49,11 @@ impl Reolink {
 }
 
 fn is_missing(outcome: &Outcome) -> bool {
-    matches!(outcome, Err(Code::NotSupported | Code::CommandError | Code::AbilityError | Code::Timeout))
+    matches!(outcome, Err(Code::NotSupported | Code::CommandError | Code::AbilityError))
+}
+
+fn is_stumbling(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(Code::Timeout | Code::ProtocolError))
 }
 
 /// The answer to `GetEvents`.

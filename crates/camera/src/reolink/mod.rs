@@ -33,6 +33,7 @@ use answer::Command;
 use base::World;
 use link::Link;
 use session::Session;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::OnceCell;
 
 /// Whether a battery camera may be woken for an answer, which costs it a part of its charge.
@@ -83,6 +84,8 @@ pub struct Reolink {
     world: World,
     abilities: OnceCell<Abilities>,
     kind: OnceCell<Kind>,
+    /// The firmware has no `GetEvents`.
+    older_events: AtomicBool,
 }
 
 impl Reolink {
@@ -95,7 +98,13 @@ impl Reolink {
         world: &World,
     ) -> Self {
         let session = Session::new(Link::new(address, pin, allow.clone()), credentials, world.clone());
-        Self { session, world: world.clone(), abilities: OnceCell::new(), kind: OnceCell::new() }
+        Self {
+            session,
+            world: world.clone(),
+            abilities: OnceCell::new(),
+            kind: OnceCell::new(),
+            older_events: AtomicBool::new(false),
+        }
     }
 
     /// Whether something at the address speaks this API; it is not told who we are.

@@ -85,10 +85,13 @@ impl Session {
         for batch in commands.chunks(BATCH) {
             outcomes.extend(self.batch(&mut state, batch).await?);
         }
-        for (outcome, command) in outcomes.iter_mut().zip(commands) {
-            if matches!(outcome, Err(Code::GetFailed | Code::SetFailed | Code::ReceiveFailed)) {
-                tokio::time::sleep(WAKE).await;
-                *outcome = self.alone(&mut state, command).await?;
+        let waking: Vec<usize> = (0..outcomes.len()).filter(|&at| is_waking(&outcomes[at])).collect();
+        if !waking.is_empty() {
+            tokio::time::sleep(WAKE).await;
+            let again: Vec<Command> = waking.iter().map(|&at| commands[at].clone()).collect();
+            for (places, batch) in waking.chunks(BATCH).zip(again.chunks(BATCH)) {
+                let answered = self.batch(&mut state, batch).await?;
+                places.iter().zip(answered).for_each(|(&at, outcome)| outcomes[at] = outcome);
             }
         }
         Ok(outcomes)
@@ -197,7 +200,10 @@ impl Session {
         // The old one first, so that two never count against the camera's limit.
         log_out(&self.link, state).await;
         match self.open(state).await {
-            Ok(token) => state.token = Some(token),
+            Ok(token) => {
+                state.token = Some(token);
+                state.broken.clear();
+            }
             Err(why) => {
                 state.barred = bar(&why, now);
                 return Err(why);
@@ -265,6 +271,11 @@ fn is_forgotten(answers: &Answers) -> bool {
         Answers::Collapsed(code) => forgotten(code),
         Answers::Each(outcomes) => outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(forgotten)),
     }
+}
+
+/// Whether a battery camera that is waking up may have answered so.
+fn is_waking(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(Code::GetFailed | Code::SetFailed | Code::ReceiveFailed))
 }
 
 /// The code of a refused login as an error.

@@ -112,6 +112,12 @@ async fn a_mask_is_read_back_and_blackens_what_the_camera_shows() {
     assert!(first.len() * 4 < seen.len(), "{} of {} bytes", first.len(), seen.len());
     camera.set_mask(0, &Mask::default(), Wake::No).await.unwrap();
     assert_ne!(snap().await.unwrap(), first);
+    device.ignore("SetMask");
+    let untrue = camera.set_mask(0, &everything, Wake::No).await.unwrap_err();
+    assert!(
+        matches!(untrue, Error::Garbled { command: "SetMask", .. }),
+        "what it does not cover is no mask: {untrue:?}"
+    );
     let five = Mask { on: true, areas: vec![everything.areas[0]; 5] };
     assert!(camera.set_mask(0, &five, Wake::No).await.is_err());
     simulator.stop().await;

@@ -121,6 +121,9 @@ impl State {
         if WAKING.contains(&command) && self.wake() {
             return Err(Refusal(-12, "get config failed"));
         }
+        if lock(&self.ignored).contains(command) {
+            return done();
+        }
         match command {
             "GetDevInfo" => Ok(json!({"DevInfo": self.device_info()})),
             "GetLocalLink" => Ok(json!({"LocalLink": self.local_link()})),

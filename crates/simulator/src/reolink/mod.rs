@@ -234,6 +234,11 @@ impl Device {
         lock(&self.state.jammed).insert(command.to_owned());
     }
 
+    /// From now on the device answers to this command that it is done, and does nothing.
+    pub fn ignore(&self, command: &str) {
+        lock(&self.state.ignored).insert(command.to_owned());
+    }
+
     /// Sets the clock wrong, or right again.
     pub fn set_clock(&self, clock: Clock) {
         *lock(&self.state.clock) = clock;
@@ -294,6 +299,7 @@ pub(crate) struct State {
     card: card::Card,
     alarms: Mutex<Vec<(usize, Alarm, Duration)>>,
     jammed: Mutex<BTreeSet<String>>,
+    ignored: Mutex<BTreeSet<String>>,
     presets: Mutex<BTreeSet<(usize, u64, String)>>,
     /// Until when a battery camera stays awake.
     awake_until: Mutex<Duration>,
@@ -354,6 +360,7 @@ impl State {
             card: card::Card::default(),
             alarms: Mutex::default(),
             jammed: Mutex::default(),
+            ignored: Mutex::default(),
             presets: Mutex::default(),
             awake_until: Mutex::default(),
             daylight,
