@@ -122,7 +122,11 @@ impl Connect {
         let Ok(address) = Address::parse(address.open()) else { return Ok(None) };
         let Some(basis) = Basis::of(&self.db, account, notice.class()).await? else { return Ok(None) };
         // Who did not say that the address is theirs may be somebody else, and can shut the door for good.
-        if !verified && self.is_suppressed(&address).await? {
+        let shut = match verified {
+            true => self.has_bounced(&address).await?,
+            false => self.is_suppressed(&address).await?,
+        };
+        if shut {
             return Ok(None);
         }
         let out = match verified {

@@ -210,7 +210,9 @@ impl Connect {
     /// Whether the mail may still be sent: what was withdrawn while it waited is not.
     pub(crate) async fn still_wanted(&self, mail: &Due) -> Result<bool> {
         match mail.account {
-            Some(account) => Ok(Basis::of(&self.db, account, mail.class).await?.is_some()),
+            Some(account) => {
+                Ok(!self.has_bounced(&mail.address).await? && Basis::of(&self.db, account, mail.class).await?.is_some())
+            }
             None => Ok(!self.is_suppressed(&mail.address).await?),
         }
     }

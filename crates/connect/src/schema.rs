@@ -4,7 +4,7 @@ use sea_orm_migration::{prelude::*, schema::*};
 
 /// The migrations of this context.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(First)]
+    vec![Box::new(First), Box::new(Bounced)]
 }
 
 struct First;
@@ -29,6 +29,22 @@ impl MigrationTrait for First {
             manager.create_index(Index::create().name(name).table(table).col(first).col(second).to_owned()).await?;
         }
         Ok(())
+    }
+}
+
+struct Bounced;
+
+impl MigrationName for Bounced {
+    fn name(&self) -> &str {
+        "m20261124_1610_bounced"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Bounced {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut table = Table::alter().table("suppressed").to_owned();
+        manager.alter_table(table.add_column(boolean("bounced").default(false)).to_owned()).await
     }
 }
 

@@ -54,19 +54,23 @@ impl Smtp {
             "smtp" => (Tls::Required(tls()?), 587),
             _ => return Err(malformed()),
         };
-        let from = mailbox(from)?;
-        let hello = ClientId::Domain(from.email.domain().into());
-        let mut server = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
-            .port(url.port().unwrap_or(port))
-            .tls(tls)
-            .hello_name(hello)
-            .timeout(Some(PATIENCE))
-            .pool_config(PoolConfig::new().max_size(CONNECTIONS as u32));
+        let mut smtp = Self::to(host, url.port().unwrap_or(port), tls, from)?;
         if !url.username().is_empty() {
             let plain = |text: &str| percent_decoded(text).ok_or_else(malformed);
             let password = plain(url.password().unwrap_or_default())?;
-            server = server.credentials(Credentials::new(plain(url.username())?, password));
+            smtp.server = smtp.server.credentials(Credentials::new(plain(url.username())?, password));
         }
+        Ok(smtp)
+    }
+
+    pub(crate) fn to(host: String, port: u16, tls: Tls, from: &str) -> Result<Self> {
+        let from = mailbox(from)?;
+        let server = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
+            .port(port)
+            .tls(tls)
+            .hello_name(ClientId::Domain(from.email.domain().into()))
+            .timeout(Some(PATIENCE))
+            .pool_config(PoolConfig::new().max_size(CONNECTIONS as u32));
         Ok(Self { server, pool: OnceLock::new(), from, dkim: None })
     }
 
@@ -161,6 +165,8 @@ fn percent_decoded(text: &str) -> Option<String> {
 enum Failure {
     /// The server refused this mail for good.
     Refused,
+    /// The server says that there is no such address.
+    NoSuchAddress,
     /// It may go another time.
     Later(SmtpError),
     /// The mail itself cannot be made.
@@ -173,10 +179,21 @@ impl From<SmtpError> for Failure {
     fn from(error: SmtpError) -> Self {
         let code = error.status().map(|code| code.to_string()).and_then(|code| code.parse::<u16>().ok());
         match code {
+            Some(550 | 551 | 553) if is_about_the_address(&error) => Self::NoSuchAddress,
             Some(550..=554) => Self::Refused,
             _ => Self::Later(error),
         }
     }
+}
+
+/// Whether a permanent answer blames the address: RFC 3463 gives 5.1 to it and 5.7 to rules of the server; without such a code
+/// the answer to RCPT is about the address as RFC 5321 has it.
+fn is_about_the_address(error: &SmtpError) -> bool {
+    let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let subject = said.trim_start().split_once('.').and_then(|(class, rest)| {
+        class.chars().all(|c| c.is_ascii_digit()).then(|| rest.split('.').next().unwrap_or_default().to_owned())
+    });
+    subject.is_none_or(|subject| subject == "1")
 }
 
 impl Connect {
@@ -209,7 +226,7 @@ impl Connect {
         })
     }
 
-    async fn deliver(&self, mail: queue::Due) {
+    pub(crate) async fn deliver(&self, mail: queue::Due) {
         if let Err(error) = self.try_to_deliver(mail).await {
             tracing::warn!(?error, "how a mail stands could not be noted");
         }
@@ -223,6 +240,10 @@ impl Connect {
         match smtp.send(&mail, self).await {
             Ok(()) => self.sent(&mail).await,
             Err(Failure::Refused) => self.give_up(&mail).await,
+            Err(Failure::NoSuchAddress) => {
+                self.bounced(&mail.address).await?;
+                self.give_up(&mail).await
+            }
             Err(Failure::Broken(error)) => {
                 tracing::error!(?error, "a mail could not be made");
                 self.give_up(&mail).await
@@ -255,7 +276,8 @@ impl Connect {
     async fn expire(&self) {
         let now = self.world.clock.now();
         let inbox = now - Duration::from_secs(inbox::KEPT_DAYS * 86_400);
-        for outcome in [self.expire_mails(now - queue::KEPT).await, self.expire_inbox(inbox).await] {
+        let (mails, inbox) = (self.expire_mails(now - queue::KEPT).await, self.expire_inbox(inbox).await);
+        for outcome in [mails, inbox, self.expire_bounced(now).await] {
             if let Err(error) = outcome {
                 tracing::warn!(?error, "old mails and notices could not be deleted");
             }

@@ -1,5 +1,7 @@
 //! Promises of the whole context, on every database.
 
+mod smtp;
+
 use crate::*;
 use accounts::{Label, NewAccount, SignedUp};
 use base::{Kind, Secret, TestClock, Time};
