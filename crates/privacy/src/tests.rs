@@ -39,6 +39,7 @@ struct Cupboard {
     late: AtomicU32,
     /// The call that never returns: there the process is killed.
     fatal: AtomicU32,
+    killed: tokio::sync::Notify,
 }
 
 impl Cupboard {
@@ -54,6 +55,7 @@ impl Cupboard {
 
     async fn falter(&self) -> Result<()> {
         if self.fatal.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) == Ok(1) {
+            self.killed.notify_one();
             std::future::pending::<()>().await;
         }
         let failing = self.failures.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
@@ -381,10 +383,14 @@ async fn an_erasure_that_is_killed_at_any_call_goes_on_where_it_was() {
             }
             let closing = office.privacy.close(&subject(), Reason::Asked, Duration::ZERO).await.unwrap();
             office.things.fatal.store(call, SeqCst);
-            let killed = tokio::time::timeout(Duration::from_millis(300), office.again().erase_due()).await;
+            let privacy = office.again();
+            let killed = tokio::select! {
+                done = privacy.erase_due() => done.map(|()| false).unwrap(),
+                () = office.things.killed.notified() => true,
+            };
             let survived = office.things.fatal.swap(0, SeqCst);
-            assert_eq!(killed.is_err(), survived == 0, "call {call}");
-            assert!(killed.is_ok() || office.state().await != Some(State::Erased));
+            assert_eq!(killed, survived == 0, "call {call}");
+            assert!(!killed || office.state().await != Some(State::Erased));
             // As a start does: first what the record names, then what is due.
             office.again().replay().await.unwrap();
             office.again().erase_due().await.unwrap();
