@@ -428,7 +428,8 @@ CREATE INDEX "stream_params_by_stream" ON "stream_params" ("camera", "stream");
 
 CREATE TABLE "suppressed" (
     "address_index" blob(32) NOT NULL PRIMARY KEY, -- personal: user.contact.email; only a keyed hash; 3650 days
-    "created" integer NOT NULL -- when the index was noted
+    "created" integer NOT NULL, -- when the index was noted
+    "bounced" boolean NOT NULL DEFAULT FALSE -- whether a mail server said so
 );
 
 CREATE TABLE "totp" (
