@@ -27,7 +27,10 @@ policy::personal! {
             category: Email, subject: Addressee, purposes: [Notify: LegitimateInterest], source: Derived,
             retention: Days(3650), protection: KeyedHash,
             export: Omit("it tells nothing without the address"),
-            erase: Keep("who asked never to be written to stays unwritten to"), clauses: [C1_1_8, C2_0_2],
+            erase: Keep(
+                "who asked never to be written to stays unwritten to",
+                "wer darum gebeten hat, nie angeschrieben zu werden, wird es auch künftig nicht",
+            ), clauses: [C1_1_8, C2_0_2],
         },
         created: not_personal("when the index was noted"),
         bounced: not_personal("whether a mail server said so"),

@@ -50,12 +50,18 @@ policy::personal! {
         subject: {
             category: AccountId, subject: AccountHolder, purposes: [Account: Contract], source: Derived,
             retention: Days(30), protection: Clear, export: Include,
-            erase: Keep("it names an opaque id, and goes thirty days after the work is done"), clauses: [C6_2],
+            erase: Keep(
+                "it names an opaque id, and goes thirty days after the work is done",
+                "es nennt nur eine Kennung und verfällt dreißig Tage, nachdem die Arbeit getan ist",
+            ), clauses: [C6_2],
         },
         body: {
             category: AccountId, subject: AccountHolder, purposes: [Account: Contract], source: Derived,
             retention: Days(30), protection: Clear, export: Omit("opaque ids; what came of it is included where it is kept"),
-            erase: Keep("it names opaque ids, and goes thirty days after the work is done"), clauses: [C6_2],
+            erase: Keep(
+                "it names opaque ids, and goes thirty days after the work is done",
+                "es nennt nur Kennungen und verfällt dreißig Tage, nachdem die Arbeit getan ist",
+            ), clauses: [C6_2],
         },
         state: not_personal("how the work stands"),
         progress: not_personal("how far the work is, in thousandths"),

@@ -42,7 +42,10 @@ policy::personal! {
         body: {
             category: AccountId, subject: AccountHolder, purposes: [Account: Contract], source: Derived,
             retention: Days(7), protection: Clear, export: Omit("opaque ids; what came of it is included where it is kept"),
-            erase: Keep("it names opaque ids, and goes after seven days"), clauses: [C6_2],
+            erase: Keep(
+                "it names opaque ids, and goes after seven days",
+                "es nennt nur Kennungen und verfällt nach sieben Tagen",
+            ), clauses: [C6_2],
         },
         created: not_personal("when the fact was written"),
         done: not_personal("when the reaction had run"),

@@ -61,55 +61,82 @@ policy::personal! {
         camera: {
             category: Viewing, subject: Viewer, purposes: [ViewLog: LegitimateInterest], source: Derived,
             retention: Days(365), recipients: [Household], protection: Clear, export: Include,
-            erase: Keep("the others of the household may know who watched; it names an opaque id"),
+            erase: Keep(
+                "the others of the household may know who watched; it names an opaque id",
+                "die anderen im Haushalt dürfen wissen, wer zugesehen hat; es nennt nur eine Kennung",
+            ),
             clauses: [C9_3_4],
         },
         account: {
             category: AccountId, subject: Viewer, purposes: [ViewLog: LegitimateInterest], source: Derived,
             retention: Days(365), recipients: [Household], protection: Clear, export: Include,
-            erase: Keep("the others of the household may know who watched; it names an opaque id"),
+            erase: Keep(
+                "the others of the household may know who watched; it names an opaque id",
+                "die anderen im Haushalt dürfen wissen, wer zugesehen hat; es nennt nur eine Kennung",
+            ),
             clauses: [C9_3_4],
         },
         label: {
             category: Browser, subject: Viewer, purposes: [ViewLog: LegitimateInterest], source: Device,
             retention: Days(365), recipients: [Household], protection: Clear, export: Include,
-            erase: Keep("it names a family of browsers and nobody"),
+            erase: Keep(
+                "it names a family of browsers and nobody",
+                "es nennt eine Art von Browser und niemanden",
+            ),
             clauses: [C9_3_4],
         },
         deed: {
             category: Viewing, subject: Viewer, purposes: [ViewLog: LegitimateInterest], source: Derived,
             retention: Days(365), recipients: [Household], protection: Clear, export: Include,
-            erase: Keep("the others of the household may know what was watched"),
+            erase: Keep(
+                "the others of the household may know what was watched",
+                "die anderen im Haushalt dürfen wissen, was angesehen wurde",
+            ),
             clauses: [C9_3_4],
         },
         allowed: {
             category: Viewing, subject: Viewer, purposes: [ViewLog: LegitimateInterest], source: Derived,
             retention: Days(365), recipients: [Household], protection: Clear, export: Include,
-            erase: Keep("the others of the household may know of attempts"),
+            erase: Keep(
+                "the others of the household may know of attempts",
+                "die anderen im Haushalt dürfen von Versuchen wissen",
+            ),
             clauses: [C9_3_4],
         },
         media_start: {
             category: Viewing, subject: Viewer, purposes: [ViewLog: LegitimateInterest], source: Derived,
             retention: Days(365), recipients: [Household], protection: Clear, export: Include,
-            erase: Keep("the others of the household may know what was watched"),
+            erase: Keep(
+                "the others of the household may know what was watched",
+                "die anderen im Haushalt dürfen wissen, was angesehen wurde",
+            ),
             clauses: [C9_3_4],
         },
         media_end: {
             category: Viewing, subject: Viewer, purposes: [ViewLog: LegitimateInterest], source: Derived,
             retention: Days(365), recipients: [Household], protection: Clear, export: Include,
-            erase: Keep("the others of the household may know what was watched"),
+            erase: Keep(
+                "the others of the household may know what was watched",
+                "die anderen im Haushalt dürfen wissen, was angesehen wurde",
+            ),
             clauses: [C9_3_4],
         },
         started: {
             category: Viewing, subject: Viewer, purposes: [ViewLog: LegitimateInterest], source: Derived,
             retention: Days(365), recipients: [Household], protection: Clear, export: Include,
-            erase: Keep("the others of the household may know when somebody watched"),
+            erase: Keep(
+                "the others of the household may know when somebody watched",
+                "die anderen im Haushalt dürfen wissen, wann jemand zugesehen hat",
+            ),
             clauses: [C9_3_4],
         },
         last: {
             category: Viewing, subject: Viewer, purposes: [ViewLog: LegitimateInterest], source: Derived,
             retention: Days(365), recipients: [Household], protection: Clear, export: Include,
-            erase: Keep("the others of the household may know when somebody watched"),
+            erase: Keep(
+                "the others of the household may know when somebody watched",
+                "die anderen im Haushalt dürfen wissen, wann jemand zugesehen hat",
+            ),
             clauses: [C9_3_4],
         },
         number: not_personal("counts the rows"),

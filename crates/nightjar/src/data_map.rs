@@ -12,7 +12,10 @@ policy::personal! {
         "DIR.erasures": {
             category: AccountId, subject: AccountHolder, purposes: [Rights: LegalObligation], source: Derived,
             retention: Account, protection: Clear, export: Omit("opaque ids of who was erased"),
-            erase: Keep("so that a restored backup is erased again; opaque ids that belong to nobody any more"),
+            erase: Keep(
+                "so that a restored backup is erased again; opaque ids that belong to nobody any more",
+                "damit eine wiederhergestellte Sicherung erneut gelöscht wird; Kennungen, die niemandem mehr gehören",
+            ),
             clauses: [C3_5],
         },
         "setup-url": {

@@ -10,13 +10,12 @@ mod holder;
 mod map;
 mod mark;
 mod plain;
-pub mod rule;
 
 pub use clause::Clause;
 pub use holder::{Held, Holder, Remaining, Sink, Subject};
 pub use map::{
     Category, Entry, Erase, Export, Label, LawfulBasis, Personal, Place, Protection, Purpose, Recipient, Retention,
-    Source, SubjectKind, Table,
+    Source, SubjectKind, Table, Terms,
 };
 pub use mark::kept;
 pub use plain::{Language, Plain};

@@ -170,10 +170,35 @@ words! {
         Household => "members of your household whom you gave the right",
         Camera => "your own camera",
         MailServer => "the mail server of this installation, and that of your address",
-        #[doc = "Exists to be refused: [`crate::rule`]."]
+        #[doc = "Exists to be refused: [`Terms::ForGain`]."]
         Buyer => "somebody who gives something for it",
-        #[doc = "Exists to be refused: [`crate::rule`]."]
+        #[doc = "Exists to be refused: [`Terms::ForTheirAdvertising`]."]
         Advertiser => "somebody who advertises with it",
+    }
+}
+
+/// On what terms somebody else receives data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terms {
+    /// The person gave the right, or it is the person's own thing.
+    AtYourWord,
+    /// To do what the purpose of the entry needs, and nothing of their own.
+    OnOurBehalf,
+    /// For something in return: money, a service, other data.
+    ForGain,
+    /// For advertising of their own.
+    ForTheirAdvertising,
+}
+
+impl Recipient {
+    /// On what terms it receives data.
+    pub const fn terms(self) -> Terms {
+        match self {
+            Self::Household | Self::Camera => Terms::AtYourWord,
+            Self::MailServer => Terms::OnOurBehalf,
+            Self::Buyer => Terms::ForGain,
+            Self::Advertiser => Terms::ForTheirAdvertising,
+        }
     }
 }
 
@@ -243,8 +268,8 @@ pub enum Erase {
     Delete,
     /// The key is destroyed first, then the bytes are deleted.
     Shred,
-    /// The entry stays, for this reason, until its retention ends.
-    Keep(&'static str),
+    /// The entry stays, for this reason in English and in German, until its retention ends.
+    Keep(&'static str, &'static str),
 }
 
 impl Export {
@@ -263,7 +288,7 @@ impl Erase {
         match self {
             Self::Delete => "deleted".into(),
             Self::Shred => "its key destroyed, then deleted".into(),
-            Self::Keep(reason) => format!("kept: {reason}"),
+            Self::Keep(reason, _) => format!("kept: {reason}"),
         }
     }
 }

@@ -204,9 +204,9 @@ impl Retention {
 
 impl Erase {
     /// Why the entry stays when its subject is erased, if it does.
-    pub const fn kept(self) -> Option<&'static str> {
+    pub const fn kept(self, language: Language) -> Option<&'static str> {
         match self {
-            Self::Keep(reason) => Some(reason),
+            Self::Keep(english, german) => Some(language.pick(english, german)),
             Self::Delete | Self::Shred => None,
         }
     }

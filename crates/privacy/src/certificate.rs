@@ -5,7 +5,7 @@ use crate::{Privacy, erasure::Plan};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base::{Error, Result, Secret, Time};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use policy::{Held, Label, Table, enforce};
+use policy::{Held, Label, Language, Table, enforce};
 use sea_orm::{entity::prelude::*, sea_query::OnConflict};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -30,7 +30,10 @@ policy::personal! {
         account: {
             category: AccountId, subject: AccountHolder, purposes: [Rights: LegalObligation], source: Derived,
             retention: Days(366), protection: Clear, export: Omit("it is made when all else is gone"),
-            erase: Keep("proof of the erasure; it names an opaque id that belongs to nobody any more"),
+            erase: Keep(
+                "proof of the erasure; it names an opaque id that belongs to nobody any more",
+                "als Beleg der Löschung; es nennt eine Kennung, die niemandem mehr gehört",
+            ),
             clauses: [C3_5],
         },
         body: not_personal("counts, ids of destroyed keys, a signature"),
@@ -51,19 +54,19 @@ pub struct Stays {
     pub until: String,
 }
 
-/// What the map keeps of the places in which something is held.
-pub fn stays(map: &[Table], held: &[Held]) -> Vec<Stays> {
+/// What the map keeps of the places in which something is held, in the words of a language.
+pub fn stays(map: &[Table], held: &[Held], language: Language) -> Vec<Stays> {
     let mut stays = Vec::new();
     for table in map {
         for entry in table.columns {
             let Label::Personal(personal) = &entry.label else { continue };
-            let Some(reason) = personal.erase.kept() else { continue };
+            let Some(reason) = personal.erase.kept(language) else { continue };
             if enforce!(C3_6) && held.iter().any(|held| held.place == table.name) {
                 stays.push(Stays {
                     place: table.name.into(),
                     what: personal.category.text().into(),
                     reason: reason.into(),
-                    until: personal.retention.text(),
+                    until: personal.retention.says(language),
                 });
             }
         }
@@ -74,8 +77,8 @@ pub fn stays(map: &[Table], held: &[Held]) -> Vec<Stays> {
 
 impl Privacy {
     /// What will stay when the person is erased, with its reason and its end.
-    pub async fn stays(&self, subject: &policy::Subject) -> Result<Vec<Stays>> {
-        Ok(stays(&self.map, &self.held(subject).await?))
+    pub async fn stays(&self, subject: &policy::Subject, language: Language) -> Result<Vec<Stays>> {
+        Ok(stays(&self.map, &self.held(subject).await?, language))
     }
 
     pub(crate) async fn certify(&self, plan: &Plan, counts: BTreeMap<String, u64>, left: &[Held]) -> Result<()> {
@@ -91,7 +94,7 @@ impl Privacy {
             "erased": counts,
             "keys_destroyed": plan.keys,
             "verified": "each place was looked at again and held nothing",
-            "stays": stays(&self.map, left),
+            "stays": stays(&self.map, left, Language::English),
         });
         let body = self.signed(&statement).await?.to_string();
         let row = Model { account: plan.account, body, created: now.micros() };

@@ -96,13 +96,19 @@ policy::personal! {
         account: {
             category: AccountId, subject: AccountHolder, purposes: [Rights: LegalObligation], source: Derived,
             retention: Days(366), protection: Clear, export: Omit("told by the privacy centre"),
-            erase: Keep("so that the erasure is known to be done; an opaque id that belongs to nobody any more"),
+            erase: Keep(
+                "so that the erasure is known to be done; an opaque id that belongs to nobody any more",
+                "damit feststeht, dass gelöscht wurde; eine Kennung, die niemandem mehr gehört",
+            ),
             clauses: [C3_5],
         },
         households: {
             category: Membership, subject: AccountHolder, purposes: [Rights: LegalObligation], source: Derived,
             retention: Days(366), protection: Clear, export: Omit("told by the privacy centre"),
-            erase: Keep("so that the erasure is known to be done; opaque ids that belong to nobody any more"),
+            erase: Keep(
+                "so that the erasure is known to be done; opaque ids that belong to nobody any more",
+                "damit feststeht, dass gelöscht wurde; Kennungen, die niemandem mehr gehören",
+            ),
             clauses: [C3_5],
         },
         state: not_personal("a word of the program"),
@@ -143,7 +149,10 @@ pub mod step {
             account: {
                 category: AccountId, subject: AccountHolder, purposes: [Rights: LegalObligation], source: Derived,
                 retention: Days(366), protection: Clear, export: Omit("told by the certificate"),
-                erase: Keep("so that the erasure is known to be done; an opaque id that belongs to nobody any more"),
+                erase: Keep(
+                    "so that the erasure is known to be done; an opaque id that belongs to nobody any more",
+                    "damit feststeht, dass gelöscht wurde; eine Kennung, die niemandem mehr gehört",
+                ),
                 clauses: [C3_5],
             },
             position: not_personal("the order of the steps"),

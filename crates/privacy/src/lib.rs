@@ -18,6 +18,7 @@ pub mod markup;
 pub mod page;
 mod record;
 mod request;
+pub mod rule;
 mod schema;
 mod sealed;
 pub mod terms;
@@ -109,9 +110,9 @@ impl std::ops::Deref for Privacy {
 
 impl Privacy {
     /// The rights over what these holders have. The database is migrated. The policy's own consistency is checked, and that the
-    /// data map keeps the rules of [`policy::rule`].
+    /// data map keeps the rules of [`rule`].
     pub fn new(parts: Parts) -> Result<Self> {
-        let faults = policy::rule::faults(&parts.map);
+        let faults = rule::faults(&parts.map);
         if !faults.is_empty() {
             return Err(Error::internal(format!("the data map breaks the policy: {}", faults.join("; "))));
         }

@@ -46,6 +46,8 @@ struct Words {
     stored: &'static str,
     columns: [&'static str; 6],
     none: &'static str,
+    kept_title: &'static str,
+    kept_columns: [&'static str; 3],
     browser: &'static str,
     cookie_columns: [&'static str; 3],
     no_others: &'static str,
@@ -81,6 +83,8 @@ const ENGLISH: Words = Words {
         "How it is protected",
     ],
     none: "nobody",
+    kept_title: "What stays when an account is erased",
+    kept_columns: ["What", "Why", "How long"],
     browser: "What your browser keeps",
     cookie_columns: ["Name", "What it is", "How long"],
     no_others: "These and no others: there is no counting, no advertising, and nothing of another company.",
@@ -116,6 +120,8 @@ const GERMAN: Words = Words {
         "Wie es geschützt ist",
     ],
     none: "niemand",
+    kept_title: "Was bleibt, wenn ein Konto gelöscht wird",
+    kept_columns: ["Was", "Warum", "Wie lange"],
     browser: "Was Ihr Browser behält",
     cookie_columns: ["Name", "Was es ist", "Wie lange"],
     no_others: "Diese und keine anderen: Es gibt keine Zählung, keine Werbung und nichts von einem anderen Unternehmen.",
@@ -189,6 +195,20 @@ fn stored(map: &[Table], language: Language) -> Vec<Stored> {
         }
     }
     rows.retain(|row| !row.purposes.is_empty());
+    rows
+}
+
+/// What stays when its subject is erased, why, and for how long.
+fn kept(map: &[Table], language: Language) -> Vec<[String; 3]> {
+    let mut rows = Vec::new();
+    for entry in map.iter().flat_map(|table| table.columns) {
+        let Label::Personal(personal) = &entry.label else { continue };
+        let Some(reason) = personal.erase.kept(language) else { continue };
+        let row = [personal.category.says(language).into(), reason.into(), personal.retention.says(language)];
+        if enforce!(C3_6) && !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
     rows
 }
 
@@ -299,6 +319,8 @@ impl Privacy {
             vec![first, purposes, sources, retentions, recipients, protections]
         });
         table(out, "stored", words.stored, &words.columns, rows);
+        let rows = kept(&self.map, language).into_iter().map(|row| row.iter().map(|cell| escaped(cell)).collect());
+        table(out, "kept", words.kept_title, &words.kept_columns, rows);
         let rows = browser(&self.map, language).into_iter().map(|row| row.iter().map(|cell| escaped(cell)).collect());
         table(out, "browser", words.browser, &words.cookie_columns, rows);
         let _ = write!(out, "<p>{}</p><h2 id=\"choices\">{}</h2><ul>", words.no_others, words.choices);
@@ -471,6 +493,17 @@ mod tests {
             assert!(row.purposes[0].starts_with(policy::Purpose::Rights.says(language)), "{:?}", row.purposes);
             assert!(row.retentions.contains(&policy::Retention::Account.says(language)));
         }
+    }
+
+    #[test]
+    fn what_stays_of_an_erased_person_is_on_the_page_with_its_reason_in_each_language() {
+        policy::prove!(C3_6);
+        let [english, german] = Language::ALL.map(|language| kept(crate::DATA_MAP, language));
+        assert!(!english.is_empty() && english.len() == german.len());
+        for (english, german) in english.iter().zip(&german) {
+            assert!(english[1] != german[1] && german[1].len() > 20, "{german:?}");
+        }
+        assert!(german.iter().any(|row| row[1].contains("damit feststeht, dass gelöscht wurde")));
     }
 
     #[test]

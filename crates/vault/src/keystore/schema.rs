@@ -82,7 +82,10 @@ policy::personal! {
         owner: {
             category: AccountId, subject: AccountHolder, purposes: [Rights: LegalObligation], source: Derived,
             retention: Days(366), protection: Clear, export: Omit("an opaque id"),
-            erase: Keep("so that nothing new is sealed for whoever was erased; an opaque id that belongs to nobody any more"),
+            erase: Keep(
+                "so that nothing new is sealed for whoever was erased; an opaque id that belongs to nobody any more",
+                "damit für gelöschte Personen nichts Neues verschlüsselt wird; eine Kennung, die niemandem mehr gehört",
+            ),
             clauses: [C3_5],
         },
         erased_at: not_personal("when the server erased them"),

@@ -136,7 +136,7 @@ pub async fn show(
     let owned = app.accounts.owned_by(account).await?;
     Ok(axum::Json(Centre {
         policy: acceptance(&app, &caller).await?,
-        stays: app.privacy.stays(&subject).await?.into_iter().map(Stays::from).collect(),
+        stays: app.privacy.stays(&subject, language).await?.into_iter().map(Stays::from).collect(),
         held: held.iter().map(|held| Held::new(held, language)).collect(),
         consents: standing(&app, &caller, language).await?,
         objections: objections(&app, &caller, language).await?,

@@ -1,31 +1,6 @@
 //! What no entry of the data map may say, whatever it is for. A program whose map breaks a rule does not start.
 
-use crate::{Category, Label, LawfulBasis, Personal, Recipient, SubjectKind, Table, enforce};
-
-/// On what terms somebody else receives data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Terms {
-    /// The person gave the right, or it is the person's own thing.
-    AtYourWord,
-    /// To do what the purpose of the entry needs, and nothing of their own.
-    OnOurBehalf,
-    /// For something in return: money, a service, other data.
-    ForGain,
-    /// For advertising of their own.
-    ForTheirAdvertising,
-}
-
-impl Recipient {
-    /// On what terms it receives data.
-    pub const fn terms(self) -> Terms {
-        match self {
-            Self::Household | Self::Camera => Terms::AtYourWord,
-            Self::MailServer => Terms::OnOurBehalf,
-            Self::Buyer => Terms::ForGain,
-            Self::Advertiser => Terms::ForTheirAdvertising,
-        }
-    }
-}
+use policy::{Category, Label, LawfulBasis, Personal, SubjectKind, Table, Terms, enforce};
 
 /// What is wrong with a data map, as sentences. Empty: it keeps the rules.
 pub fn faults(map: &[Table]) -> Vec<String> {
@@ -64,7 +39,7 @@ mod tests {
     /// A map with one entry.
     macro_rules! entry {
         ($category:ident, $subject:ident, $basis:ident, [$($recipient:ident),*]) => {{
-            crate::personal! {
+            policy::personal! {
                 table sightings {
                     what: {
                         category: $category, subject: $subject, purposes: [Watch: $basis], retention: Days(1),
@@ -79,7 +54,7 @@ mod tests {
 
     #[test]
     fn nobody_receives_data_for_gain() {
-        crate::prove!(C2_0_1);
+        policy::prove!(C2_0_1);
         let sold = entry!(HomeVideo, PersonInView, Contract, [Household, Buyer]);
         assert_eq!(faults(&[sold]), ["sightings.what goes to somebody for gain"]);
         assert_eq!(faults(&[entry!(Email, Addressee, Contract, [Household, Camera, MailServer])]), [""; 0]);
@@ -87,14 +62,14 @@ mod tests {
 
     #[test]
     fn consent_does_not_make_advertising_of_others_a_use() {
-        crate::prove!(C3_11);
+        policy::prove!(C3_11);
         let shared = entry!(Email, AccountHolder, Consent, [Advertiser]);
         assert_eq!(faults(&[shared]), ["sightings.what goes to somebody for their own advertising"]);
     }
 
     #[test]
     fn a_face_has_no_place_without_the_consent_of_who_is_shown() {
-        crate::prove!(C1_1_9);
+        policy::prove!(C1_1_9);
         let without = "sightings.what recognises a face without the consent of the person who is shown";
         assert_eq!(faults(&[entry!(Face, PersonInView, LegitimateInterest, [])]), [without]);
         assert_eq!(
