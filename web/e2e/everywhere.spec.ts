@@ -24,6 +24,7 @@ async function screens(page: Page): Promise<string[]> {
 		'/forgotten',
 		'/invitation',
 		'/verify',
+		'/passkey',
 		'/address/take',
 		'/closed',
 		'/reopen',

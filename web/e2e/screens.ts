@@ -202,7 +202,7 @@ bare('people, from signing up to the certificate', async ({ page, browser }) => 
 		for (const box of await hers.getByRole('checkbox').all()) await box.check();
 		await shoot(hers, 'sign-up-invited');
 		await press('Make account', hers);
-		await plain(hers.locator('main a').first()).toBeVisible();
+		await plain(hers.locator('[data-camera]')).toHaveCount(1);
 		await visit('/people', 'people-guest', hers);
 		const list = (await (await page.request.get(`${home}/api/v1/cameras`)).json()) as { items: { id: string }[] };
 		const camera = `/cameras/${list.items[0]!.id}`;

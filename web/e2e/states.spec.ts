@@ -1,10 +1,12 @@
 import { expect, inEveryLook, startServer, test } from './nightjar';
 
-const LISTS = ['/', '/cameras', '/views', '/people', '/storage', '/profile', '/security'];
+const LISTS = ['/', '/cameras', '/views', '/people', '/storage', '/profile', '/security', '/inbox', '/privacy-centre'];
+/** Pages before signing in that ask the server something first. */
+const DOORS = ['/sign-up', '/forgotten', '/passkey'];
 const PASSWORD = 'correct horse battery staple';
 
 test('every list is fit to be seen when it is empty, and when the server does not answer', async ({ page, context }) => {
-	test.setTimeout(180_000);
+	test.setTimeout(240_000);
 	const server = await startServer();
 	try {
 		await page.goto(server.setupUrl);
@@ -30,7 +32,7 @@ test('every list is fit to be seen when it is empty, and when the server does no
 		await page.evaluate(() => navigator.serviceWorker.ready);
 		await page.reload();
 		await context.setOffline(true);
-		for (const path of LISTS) {
+		for (const path of [...LISTS, ...DOORS]) {
 			await page.goto(new URL(path, server.setupUrl).href);
 			await expect(page.getByText('The server does not answer.').first()).toBeVisible();
 			await inEveryLook(page);
