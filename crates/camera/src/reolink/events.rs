@@ -2,10 +2,16 @@
 
 use super::{
     Code, Error, Reolink,
-    answer::{Command, Outcome, is_on},
+    answer::{Command, Outcome, fits, is_on, items, number},
 };
-use serde_json::Value;
+use base::Secret;
+use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
+
+/// Webhooks of a channel at most.
+const HOOKS: usize = 16;
+/// Bytes of a webhook's address at most.
+const URL: usize = 255;
 
 /// What a channel detects now; none for what it cannot tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +41,34 @@ impl Reolink {
         Ok(outcomes.into_iter().map(|outcome| outcome.map(|value| read(&value))).collect())
     }
 
+    /// Lets the device post to that address when a channel detects something; `http` only, 255 bytes at most. A request is a
+    /// hint to ask for events: what it holds is not documented. Such an address of ours that was set before is replaced.
+    pub async fn set_webhook(&self, channel: u8, url: &Secret<String>) -> Result<(), Error> {
+        if !url.expose().starts_with("http://") || url.expose().len() > URL {
+            return Err(Error::Invalid("a device posts to http addresses of 255 bytes at most"));
+        }
+        let places = self.session.one(Command::channel("GetWebHook", channel)).await?;
+        let place = place(&places, url.expose()).ok_or(Error::Invalid("all its webhooks are in use"))?;
+        self.write_webhook(channel, place, 1, url.expose()).await
+    }
+
+    /// Takes such an address of ours away.
+    pub async fn remove_webhook(&self, channel: u8, url: &Secret<String>) -> Result<(), Error> {
+        let places = self.session.one(Command::channel("GetWebHook", channel)).await?;
+        let ours = items(&places["WebHook"], HOOKS).filter(|place| place["hookUrl"] == url.expose().as_str());
+        for place in ours.filter_map(|place| fits(place, "index")) {
+            self.write_webhook(channel, place, -1, "").await?;
+        }
+        Ok(())
+    }
+
+    async fn write_webhook(&self, channel: u8, place: u8, enable: i8, url: &str) -> Result<(), Error> {
+        let hook = json!({
+            "channel": channel, "index": place, "indexEnable": enable, "hookUrl": url, "bCustom": 0, "hookBody": "",
+        });
+        self.session.one(Command::new("SetWebHook", json!({ "WebHook": hook }))).await.map(drop)
+    }
+
     async fn events_of_old(&self, channels: &[u8]) -> Result<Vec<Result<Events, Code>>, Error> {
         let both = |&channel: &u8| [Command::channel("GetMdState", channel), Command::channel("GetAiState", channel)];
         let commands: Vec<Command> = channels.iter().flat_map(both).collect();
@@ -54,6 +88,14 @@ fn is_missing(outcome: &Outcome) -> bool {
 
 fn is_stumbling(outcome: &Outcome) -> bool {
     matches!(outcome, Err(Code::Timeout | Code::ProtocolError))
+}
+
+/// Where a webhook goes: where it is already, or a free place.
+fn place(value: &Value, url: &str) -> Option<u8> {
+    let find = |wanted: &dyn Fn(&Value) -> bool| items(&value["WebHook"], HOOKS).find(|place| wanted(place));
+    let place =
+        find(&|place| place["hookUrl"] == url).or_else(|| find(&|place| number(place, "indexEnable") == Some(-1)));
+    fits(place?, "index")
 }
 
 /// The answer to `GetEvents`.
@@ -94,7 +136,6 @@ fn state(value: &Value) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn what_is_not_supported_is_not_told() {

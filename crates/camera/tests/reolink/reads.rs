@@ -1,7 +1,7 @@
 //! What is read from a device and changed in it.
 
 use crate::{PASSWORD, allow, client, config, device};
-use base::World;
+use base::{Secret, World};
 use camera::{
     Credentials, Found, Target, Transport, probe,
     reolink::{Area, Choice, Code, Error, Infrared, Kind, Mask, Move, Preset, Size, Wake, White},
@@ -59,6 +59,28 @@ async fn events_follow_what_the_camera_sees() {
     let events = camera.events(&[0]).await.unwrap()[0].unwrap();
     assert_eq!((events.animal, events.motion, events.package), (Some(true), Some(true), Some(false)));
     assert_eq!(camera.events(&[7]).await.unwrap(), [Err(Code::ChannelInvalid)]);
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_pokes_whom_it_was_told_to_when_it_detects_something() {
+    let (simulator, device) = device(config(Model::Camera)).await;
+    let camera = client(&device);
+    let receiver = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Secret::new(format!("http://{}/poke/7", receiver.local_addr().unwrap()));
+    camera.set_webhook(0, &url).await.unwrap();
+    camera.set_webhook(0, &url).await.unwrap();
+    device.alarm(0, Alarm::Package, Duration::from_secs(60));
+    let (mut poke, _) = tokio::time::timeout(Duration::from_secs(5), receiver.accept()).await.unwrap().unwrap();
+    let mut head = [0; 15];
+    tokio::io::AsyncReadExt::read_exact(&mut poke, &mut head).await.unwrap();
+    assert_eq!(&head, b"POST /poke/7 HT");
+    assert_eq!(camera.events(&[0]).await.unwrap()[0].unwrap().package, Some(true));
+    camera.remove_webhook(0, &url).await.unwrap();
+    device.alarm(0, Alarm::Face, Duration::from_secs(60));
+    let more = tokio::time::timeout(Duration::from_millis(800), receiver.accept()).await;
+    assert!(more.is_err(), "set twice, it pokes once; removed, never");
+    assert!(camera.set_webhook(0, &Secret::new("https://nvr/".into())).await.is_err());
     simulator.stop().await;
 }
 

@@ -111,6 +111,11 @@ impl Doors {
         door.open.as_ref().map(|_| (self.address, door.port).into())
     }
 
+    /// Given when the device stops.
+    pub fn stopping(&self) -> Shutdown {
+        self.stop.clone()
+    }
+
     /// The SHA-256 of the certificate.
     pub fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint

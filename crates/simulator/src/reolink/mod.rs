@@ -9,6 +9,7 @@ mod card;
 mod clock;
 mod commands;
 mod doors;
+mod hooks;
 mod pretty;
 mod session;
 mod settings;
@@ -301,6 +302,7 @@ pub(crate) struct State {
     jammed: Mutex<BTreeSet<String>>,
     ignored: Mutex<BTreeSet<String>>,
     presets: Mutex<BTreeSet<(usize, u64, String)>>,
+    hooks: Mutex<BTreeSet<hooks::Hook>>,
     /// Until when a battery camera stays awake.
     awake_until: Mutex<Duration>,
     daylight: Option<Daylight>,
@@ -362,6 +364,7 @@ impl State {
             jammed: Mutex::default(),
             ignored: Mutex::default(),
             presets: Mutex::default(),
+            hooks: Mutex::default(),
             awake_until: Mutex::default(),
             daylight,
             requests: AtomicU64::new(0),
