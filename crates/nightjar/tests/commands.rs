@@ -281,6 +281,25 @@ fn simulated_cameras_print_their_addresses_and_take_faults_from_stdin() {
 }
 
 #[test]
+fn simulated_cameras_can_have_the_api_of_reolink_devices() {
+    let folder = folder();
+    let simulate = |arguments: &[&str]| {
+        let mut command = nightjar(folder.path());
+        command.args(["simulate", "--cameras", "1", "--listen", "127.0.0.1:0", "--reolink"]).args(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    assert_eq!(simulate(&[]).wait().unwrap().code(), Some(2), "a device has an account");
+    let mut child = simulate(&["--user", "ada", "--password", "pw"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (rtsp, api) = (lines.next().unwrap().unwrap(), lines.next().unwrap().unwrap());
+    let mut server = Server(child);
+    assert!(rtsp.ends_with("/cam1/main"), "{rtsp}");
+    let address = api.strip_prefix("https://").unwrap();
+    assert!(std::net::TcpStream::connect(address).is_ok(), "{api}");
+    assert_eq!(server.terminate(), 0);
+}
+
+#[test]
 fn the_service_of_systemd_is_well_shut_in() {
     let unit = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../packaging/systemd/nightjar.service");
     let asked =
