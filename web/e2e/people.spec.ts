@@ -16,11 +16,11 @@ bare('a new server is set up by its link, once; signing in works with the right 
 		await plain(page).toHaveURL(/\/setup$/);
 		await page.getByLabel('User name').fill('ada');
 		await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
+		await page.getByLabel('I have read the privacy policy').check();
 		await page.getByLabel('New password again').fill('something else entirely');
 		await page.getByRole('button', { name: 'Set up' }).click();
 		await plain(page.getByText('The two passwords differ.')).toBeVisible();
 		await page.getByLabel('New password again').fill(PASSWORD);
-		await page.getByLabel('I have read the privacy policy').check();
 		await page.getByLabel('Time zone of the household').selectOption('Europe/Paris');
 		await accessible(page);
 		await page.getByRole('button', { name: 'Set up' }).click();
