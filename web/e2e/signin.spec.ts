@@ -96,6 +96,7 @@ test('another service opens an account that was linked to it, and makes none wit
 		await page.getByLabel('User name').fill('ada');
 		await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
 		await page.getByLabel('New password again').fill(PASSWORD);
+		await page.getByLabel('I have read the privacy policy').check();
 		await page.getByRole('button', { name: 'Set up' }).click();
 		await expect(page.getByText('No camera yet')).toBeVisible();
 

@@ -14,6 +14,7 @@ test('every list is fit to be seen when it is empty, and when the server does no
 		await page.getByLabel('New password', { exact: true }).fill('too short');
 		await page.getByLabel('New password again').fill(PASSWORD);
 		await page.getByLabel('New password', { exact: true }).fill(PASSWORD.slice(1));
+		await page.getByLabel('I have read the privacy policy').check();
 		await page.getByRole('button', { name: 'Set up' }).click();
 		await expect(page.getByRole('alert')).toBeVisible();
 		await inEveryLook(page);
