@@ -201,6 +201,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras/identify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what is at an address: a Reolink device with its cameras, or a camera that speaks RTSP.
+         * @description Needs the scope `cameras:write`.
+         */
+        post: operations["post_cameras_identify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras/order": {
         parameters: {
             query?: never;
@@ -2548,6 +2568,21 @@ export interface components {
             /** @description Any of these will do: `passkey`, `totp` (a code of the authenticator app), `recovery` (a recovery code). */
             methods: string[];
         };
+        /** @description One camera at a device. */
+        ChannelFound: {
+            name: string;
+            /**
+             * Format: int32
+             * @description Counted from 1, as on the device.
+             */
+            number: number;
+            online: boolean;
+            /** @description Why this way, or what to do about none. */
+            reason: string;
+            sub_url?: string | null;
+            /** @description The addresses of its streams, without a credential; none where there is no way to its picture. */
+            url?: string | null;
+        };
         /** @description A consent that is given or taken back. */
         Chosen: {
             /** @description Given although the browser's own signal refuses it: the person was asked. */
@@ -2665,6 +2700,21 @@ export interface components {
             subject: string;
             text: string;
             to: string;
+        };
+        /** @description A device with an API of its own. */
+        DeviceFound: {
+            brand: string;
+            firmware?: string | null;
+            hardware?: string | null;
+            /** @description `camera`, `recorder` or `hub`. */
+            kind: string;
+            model: string;
+            /** @description What its owner calls it. */
+            name: string;
+            /** @description Whether it can be reached through its vendor's network. */
+            peer_to_peer: boolean;
+            /** @description Whether it was asked without encryption, because it has HTTPS switched off. */
+            plain: boolean;
         };
         /** @description The disk with the footage. */
         Disk: {
@@ -2877,6 +2927,13 @@ export interface components {
             /** @description The same in words. */
             what: string;
         };
+        /** @description Where something is, and how to sign in to it. */
+        Host: {
+            password?: string | null;
+            /** @description A host name or address, with a port if it is unusual, or a URL. */
+            url: string;
+            username?: string | null;
+        };
         /** @description A household. */
         Household: {
             /** Format: uuid */
@@ -2896,6 +2953,12 @@ export interface components {
         HouseholdChoice: {
             /** Format: uuid */
             id: string;
+        };
+        /** @description What is there. */
+        Identified: {
+            /** @description The cameras at it; each is added by itself. */
+            channels: components["schemas"]["ChannelFound"][];
+            device?: components["schemas"]["DeviceFound"] | null;
         };
         /** @description A service that signs one in. */
         Identity: {
@@ -4420,6 +4483,47 @@ export interface operations {
             };
             /** @description A field is not acceptable */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_cameras_identify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Host"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Identified"];
+                };
+            };
+            /** @description What is wrong with the address or the credential */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What stands between us and the device */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
