@@ -1,4 +1,17 @@
+import type { Page } from '@playwright/test';
 import { accessible, CREDENTIALS, expect, openDemo, startCameras, test } from './nightjar';
+
+/** The demo is shared by the tests of a worker: what one adds it takes away. */
+async function remove(page: Page, name: string): Promise<void> {
+	await page.getByRole('link', { name: `Settings of ${name}` }).click();
+	await page.getByRole('button', { name: 'Remove camera' }).click();
+	const question = page.getByRole('dialog', { name: `Remove ${name}?` });
+	await expect(question.getByRole('button', { name: 'Remove camera' })).toBeDisabled();
+	await question.getByLabel(/Type/).fill(name);
+	await question.getByRole('button', { name: 'Remove camera' }).click();
+	await expect(page.getByText(`${name} was removed`)).toBeVisible();
+	await expect(page.getByRole('link', { name })).toHaveCount(0);
+}
 
 test('a camera is added by its address: a wrong password is named, the right one shows what it sends', async ({ page }) => {
 	const cameras = await startCameras(1);
@@ -35,14 +48,7 @@ test('a camera is added by its address: a wrong password is named, the right one
 		await page.getByRole('link', { name: 'Back' }).click();
 		await expect(page.locator('header [data-state=off]')).toBeVisible();
 
-		await page.getByRole('link', { name: 'Settings of Shed' }).click();
-		await page.getByRole('button', { name: 'Remove camera' }).click();
-		const question = page.getByRole('dialog', { name: 'Remove Shed?' });
-		await expect(question.getByRole('button', { name: 'Remove camera' })).toBeDisabled();
-		await question.getByLabel(/Type/).fill('Shed');
-		await question.getByRole('button', { name: 'Remove camera' }).click();
-		await expect(page.getByText('Shed was removed')).toBeVisible();
-		await expect(page.getByRole('link', { name: 'Shed' })).toHaveCount(0);
+		await remove(page, 'Shed');
 	} finally {
 		await cameras.stop();
 	}
@@ -93,10 +99,12 @@ test('a Reolink camera is found by its host alone', async ({ page }) => {
 		await expect(page.getByText('The camera answers')).toBeVisible({ timeout: 15_000 });
 		await expect(page.getByLabel('Address (RTSP)')).toHaveValue(/^rtsp:\/\//);
 		await expect(page.getByLabel('Name', { exact: true })).not.toHaveValue('');
+		await page.getByLabel('Name', { exact: true }).fill('Hedge');
 		await accessible(page);
 		await page.getByLabel('Record all the time').check();
 		await page.getByRole('button', { name: 'Add camera' }).click();
 		await expect(page.locator('header [data-state=recording]')).toBeVisible({ timeout: 20_000 });
+		await remove(page, 'Hedge');
 	} finally {
 		await cameras.stop();
 	}
