@@ -99,6 +99,17 @@ export async function startServer({ name, config = '', port = 0 }: Wanted = {}):
 	return { setupUrl: printed(), folder, log: () => program.log, stop, remove };
 }
 
+/** Sets a new server up: its owner `ada` is signed in afterwards. */
+export async function setUp(page: Page, server: Server, password: string): Promise<void> {
+	await page.goto(server.setupUrl);
+	await page.getByLabel('User name').fill('ada');
+	await page.getByLabel('New password', { exact: true }).fill(password);
+	await page.getByLabel('New password again').fill(password);
+	await page.getByLabel('I have read the privacy policy').check();
+	await page.getByRole('button', { name: 'Set up' }).click();
+	await expect(page.getByText('No camera yet')).toBeVisible();
+}
+
 /** A port that nobody listens on at this moment. */
 export function freePort(): Promise<number> {
 	return new Promise((done, failed) => {

@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { addAuthenticator, freePort, inEveryLook, startProvider, startServer, totp } from './nightjar';
+import { addAuthenticator, freePort, inEveryLook, setUp, startProvider, startServer, totp } from './nightjar';
 
 const PASSWORD = 'four unrelated words here';
 
@@ -11,13 +11,7 @@ test('an account is opened by an app, a recovery code and a passkey, and its pag
 	const server = await startServer({ name: 'localhost' });
 	const at = (path: string) => new URL(path, server.setupUrl).href;
 	try {
-		await page.goto(server.setupUrl);
-		await page.getByLabel('User name').fill('ada');
-		await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
-		await page.getByLabel('New password again').fill(PASSWORD);
-		await page.getByLabel('I have read the privacy policy').check();
-		await page.getByRole('button', { name: 'Set up' }).click();
-		await expect(page.getByText('No camera yet')).toBeVisible();
+		await setUp(page, server, PASSWORD);
 		const signOut = async () => {
 			await page.goto(at('/settings'));
 			await page.locator('main').getByRole('button', { name: 'Sign out' }).click();
@@ -92,13 +86,7 @@ test('another service opens an account that was linked to it, and makes none wit
 		await on.getByRole('button', { name: 'Continue' }).click();
 	};
 	try {
-		await page.goto(server.setupUrl);
-		await page.getByLabel('User name').fill('ada');
-		await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
-		await page.getByLabel('New password again').fill(PASSWORD);
-		await page.getByLabel('I have read the privacy policy').check();
-		await page.getByRole('button', { name: 'Set up' }).click();
-		await expect(page.getByText('No camera yet')).toBeVisible();
+		await setUp(page, server, PASSWORD);
 
 		await page.goto(`${home}/security`);
 		await page.getByRole('button', { name: 'Link id' }).click();

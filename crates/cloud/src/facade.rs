@@ -428,11 +428,11 @@ impl Cloud {
         &self,
         caller: &Caller,
         address: &str,
-        credentials: Option<(&str, &str)>,
+        username: &str,
+        password: &str,
     ) -> Result<std::result::Result<camera::Found, camera::reolink::Error>> {
         caller.require(Scope::CamerasWrite)?;
         let inner = &self.0;
-        let (username, password) = credentials.unwrap_or_default();
         let credentials = camera::Credentials::new(username, password)?;
         let wake = camera::reolink::Wake::No;
         Ok(camera::identify(address, &credentials, wake, &inner.allow, &inner.parts.world).await)

@@ -7,16 +7,20 @@ use http::Method;
 use serde_json::{Value, json};
 use simulator::{Config, Credentials, Daylight, Picture, Simulator, reolink};
 
-/// Reolink devices before simulated cameras: one camera, or a recorder with all of them.
-async fn devices(cameras: usize, model: reolink::Model, rtsp: bool) -> (Simulator, reolink::Device) {
-    let credentials = Credentials { username: "admin".into(), password: Secret::new("pass-4711".into()) };
+async fn simulated(cameras: usize, credentials: &Credentials) -> Simulator {
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),
         cameras,
         picture: Picture::Scenes(Daylight::Day),
         credentials: Some(credentials.clone()),
     };
-    let simulator = Simulator::start(config, World::system()).await.unwrap();
+    Simulator::start(config, World::system()).await.unwrap()
+}
+
+/// Reolink devices before simulated cameras: one camera, or a recorder with all of them.
+async fn devices(cameras: usize, model: reolink::Model, rtsp: bool) -> (Simulator, reolink::Device) {
+    let credentials = Credentials { username: "admin".into(), password: Secret::new("pass-4711".into()) };
+    let simulator = simulated(cameras, &credentials).await;
     let config = reolink::Config::new(model, (1..=cameras).collect(), credentials);
     let device = simulator.reolink(reolink::Config { rtsp: rtsp.then_some(0), ..config }).unwrap();
     (simulator, device)
@@ -75,4 +79,23 @@ async fn a_wrong_password_and_a_way_that_is_shut_are_named() {
     let nowhere = json!({ "url": "192.0.2.1", "username": "a", "password": "b" });
     let (status, refused) = ask(&served, "/api/v1/cameras/identify", nowhere).await;
     assert_eq!((status, &refused["type"]), (400, &json!("/problems/forbidden-address")), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_only_speaks_rtsp_is_known_too_and_its_user_may_have_no_password() {
+    let credentials = Credentials { username: "admin".into(), password: Secret::new(String::new()) };
+    let simulator = simulated(1, &credentials).await;
+    let served = Served::new(House::in_memory().await);
+    let place = simulator.urls()[0].main.trim_start_matches("rtsp://").to_owned();
+    let whole = json!({ "url": format!("rtsp://{place}"), "username": "admin" });
+    let (status, found) = ask(&served, "/api/v1/cameras/identify", whole).await;
+    assert_eq!((status, &found["device"]), (200, &Value::Null), "{found}");
+    assert_eq!(found["channels"][0]["url"], format!("rtsp://{place}"));
+    let typed = json!({ "url": format!("rtsp://admin:@{place}") });
+    let (status, found) = ask(&served, "/api/v1/cameras/identify", typed).await;
+    assert_eq!(
+        (status, &found["channels"][0]["url"]),
+        (200, &json!(format!("rtsp://{place}"))),
+        "no credential: {found}"
+    );
 }

@@ -78,8 +78,8 @@ pub async fn identify(
     Who(caller): Who,
     Json(host): Json<Host>,
 ) -> Result<axum::Json<Identified>> {
-    let credentials = host.username.as_deref().zip(host.password.as_deref());
-    let found = app.cloud.identify(&caller, &host.url, credentials).await?;
+    let (username, password) = (host.username.unwrap_or_default(), host.password.unwrap_or_default());
+    let found = app.cloud.identify(&caller, &host.url, &username, &password).await?;
     Ok(axum::Json(match found.map_err(Problem::of_device)? {
         Found::Reolink(device) => of_reolink(*device),
         Found::Rtsp(seen) => {
